@@ -1,0 +1,44 @@
+"""The Contract: what a Program alone does not say about how it is run and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Scheme = Literal["euler", "exponential"]
+Encoder = Literal["events", "constant", "poisson"]
+Reduction = Literal["sum", "last", "rate", "argmax"]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the output over time becomes one vector per sample.
+
+    Attributes:
+        reduction: ``sum`` over all steps, the ``last`` step, the ``rate`` (mean over steps), or the ``argmax`` of the sum.
+        output: the Output node read; empty for the only one.
+    """
+
+    reduction: Reduction = "sum"
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Time, input and output of a Program.
+
+    Attributes:
+        dt: length of a step in seconds; turns NIR's time constants into coefficients.
+        scheme: discretisation of NIR's differential equations: ``euler`` or ``exponential``.
+        steps: number of steps T.
+        encoder: ``events`` (recorded frames), ``constant`` (the same input every step) or ``poisson`` (drawn once, recorded).
+        readout: how the output is read.
+        preprocessing: what happened to the data before it entered, in words.
+    """
+
+    dt: float = 1e-4
+    scheme: Scheme = "euler"
+    steps: int = 1
+    encoder: Encoder = "events"
+    readout: Readout = field(default_factory=Readout)
+    preprocessing: str = ""

@@ -1,0 +1,44 @@
+"""Domains: which values an edge of a Program can carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values an edge carries.
+
+    Attributes:
+        kind: ``binary`` spikes; ``integer`` 0..max (a sum of spikes); ``code`` 0..max (an image as integers, whose
+            scale sits in the first layer); ``real``.
+        max: the largest value; None for ``real``.
+    """
+
+    kind: Literal["binary", "integer", "code", "real"]
+    max: int | None = None
+
+    def times(self, terms: int) -> Domain:
+        """Return the domain of a sum of ``terms`` values of this domain."""
+        if self.max is None or terms < 1:
+            return REAL
+        return self if terms == 1 else Domain("integer", self.max * terms)
+
+    def __add__(self, other: Domain) -> Domain:
+        if self.max is None or other.max is None:
+            return REAL
+        return Domain("integer", self.max + other.max)
+
+    def __or__(self, other: Domain) -> Domain:
+        """Return the domain that holds the values of both."""
+        if self.max is None or other.max is None:
+            return REAL
+        return max(self, other, key=lambda domain: (domain.max or 0, domain.kind))
+
+    def __str__(self) -> str:
+        return self.kind if self.max is None or self.kind == "binary" else f"{self.kind} 0..{self.max}"
+
+
+BINARY = Domain("binary", 1)
+REAL = Domain("real")
