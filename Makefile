@@ -1,0 +1,47 @@
+# The everyday commands. PYTHON picks the interpreter the environment is made from, JOBS the number of test processes.
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# One thread per process: tests run in parallel, and sums are added in the same order everywhere.
+test test-slow: export OMP_NUM_THREADS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check format bench
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+setup: $(STAMP) ## make .venv and install everything (again only if pyproject.toml or constraints.txt changed)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "setup: neurofer needs Python 3.11 or newer, $(PYTHON) is older or missing; try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setup: installing into $(VENV), a few minutes the first time"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+demo: setup ## train, export, verify and weigh a small network on real data
+	@$(BIN)/neurofer demo
+
+test: setup ## run the tests, without the slow ones
+	@$(BIN)/python -m pytest -q -m 'not slow' -n $(JOBS) --dist loadfile
+
+test-slow: setup ## run the slow tests, one at a time
+	@$(BIN)/python -m pytest -q -m slow
+
+check: setup ## lint, formatting and types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "check: not formatted; next: make format" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@echo "check: lint, formatting and types are clean"
+
+format: setup ## format the code and sort its imports
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+bench: setup ## measure against the native frameworks
+	@$(BIN)/neurofer bench

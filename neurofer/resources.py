@@ -1,0 +1,35 @@
+"""Where the data folders `targets/` and `models/` lie: in an installed wheel, or beside the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from neurofer.errors import ReadError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(kind: Literal["targets", "models"], *, package: Path = _PACKAGE) -> Path:
+    """Find one of the data folders that are shipped with neurofer.
+
+    Args:
+        kind: which folder.
+        package: the folder of the installed package, for looking at another installation than this one.
+
+    Returns:
+        An existing folder; `targets` holds one TOML file per target, `models` one TOML recipe per network.
+
+    Raises:
+        ReadError: the installation has lost the folder.
+    """
+    places = (package / "_resources" / kind, package.parent / kind)
+    for place in places:
+        if place.is_dir():
+            return place
+    raise ReadError(
+        f"no {kind} folder",
+        where=str(package),
+        why=f"neither {places[0]} nor {places[1]} exists",
+        next_step="install neurofer again: pip install --force-reinstall --no-deps neurofer",
+    )
