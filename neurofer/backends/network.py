@@ -1,0 +1,159 @@
+"""A Network: a Program inside one simulator. Running it, and replaying one of its layers, are written once here.
+
+A backend gives one step function per node and the conversion between numpy and its own arrays; the wiring follows the
+Program. An importer of a simulator that wires the graph itself overrides `Network.run` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurofer.errors import Problem, UsageError
+from neurofer.ir import Program, Spikes, Trace
+from neurofer.ir.nodes import Array, Concat, Input, Output, spikes
+
+Step = Callable[[Any, Any], tuple[Any, Any]]
+"""``(x [N, *shape], state or None) -> (y, state)``: one node for one time step, in the simulator's own arrays."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A Program that a simulator can run.
+
+    Attributes:
+        program: what is run, after the lowering the backend needed; nodes that spike keep their names.
+        steps: node -> its step function; Input and Output need none.
+        lift: numpy array -> the simulator's array.
+        drop: the simulator's array -> numpy array.
+        join: concatenation along a dimension (batch included) of the simulator's arrays.
+        version: name and version of what runs it.
+    """
+
+    program: Program
+    steps: Mapping[str, Step]
+    lift: Callable[[Array], Any]
+    drop: Callable[[Any], Array]
+    join: Callable[..., Any]
+    version: str
+    caveats: tuple[Problem, ...] = field(default=())
+
+    def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
+        """Run all steps and record every spike train and every output.
+
+        Args:
+            inputs: ``[T, N, *shape]``, or ``[N, *shape]`` where the contract's encoder is ``constant``; a mapping by
+                Input node where there are several.
+
+        Raises:
+            UsageError: an input of another shape, with values that are not finite, or missing.
+        """
+        frames = check_inputs(self.program, inputs)
+        length, samples = next(iter(frames.values())).shape[:2]
+        recorder = Recorder(self.program, length, samples)
+        for t, values in enumerate(self._walk(frames, length)):
+            recorder.record(t, {name: self.drop(value) for name, value in values.items() if recorder.wants(name)})
+        return recorder.trace(frames)
+
+    def _walk(self, frames: Mapping[str, Array], length: int) -> Iterator[dict[str, Any]]:
+        states: dict[str, Any] = {}
+        before: dict[str, Any] = {}
+        constant: dict[str, Any] = {}
+        for t in range(length):
+            values: dict[str, Any] = dict(constant)
+            for name in self.program.order:
+                if name in constant:
+                    continue
+                if isinstance(self.program.nodes[name], Input):
+                    values[name] = self.lift(frames[name][t])
+                    continue
+                x = self._gather(name, values, before)
+                values[name], states[name] = self.step(name, x, states.get(name))
+            if t == 0:
+                constant = {name: values[name] for name in self.program.static}
+            before = {edge.source: values[edge.source] for edge in self.program.edges if edge.delay}
+            yield values
+
+    def step(self, name: str, x: Any, state: Any) -> tuple[Any, Any]:
+        """Run one node for one step."""
+        if isinstance(self.program.nodes[name], (Input, Output, Concat)):
+            return x, None
+        return self.steps[name](x, state)
+
+    def _gather(self, name: str, values: Mapping[str, Any], before: Mapping[str, Any]) -> Any:
+        terms = []
+        for edge in self.program.predecessors(name):
+            if not edge.delay:
+                terms.append(values[edge.source])
+            elif edge.source in before:
+                terms.append(before[edge.source])
+            # at the first step a delayed edge carries zero, also where its source has a bias
+        node = self.program.nodes[name]
+        if isinstance(node, Concat):
+            return self.join(terms, node.axis + 1)
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+
+class Recorder:
+    """Collects the spikes and outputs of a run, step by step, in the least memory."""
+
+    def __init__(self, program: Program, steps: int, samples: int) -> None:
+        self._names = {name for name, node in program.nodes.items() if spikes(node)}
+        self._outputs = set(program.outputs)
+        self._frames: dict[str, Array] = {}
+        self.steps, self.samples = steps, samples
+
+    def wants(self, name: str) -> bool:
+        """Whether the values of ``name`` are recorded."""
+        return name in self._names or name in self._outputs
+
+    def record(self, t: int, values: Mapping[str, Array], sample: int | None = None) -> None:
+        """Take the values ``[N, *shape]`` of step ``t`` (of one sample alone if ``sample`` is given)."""
+        for name, value in values.items():
+            if name not in self._frames:
+                kind = np.uint8 if name in self._names else np.float64
+                self._frames[name] = np.zeros((self.steps, self.samples, *value.shape[1:]), kind)
+            if sample is None:
+                self._frames[name][t] = value
+            else:
+                self._frames[name][t, sample] = value.reshape(self._frames[name].shape[2:])
+
+    def trace(self, inputs: Mapping[str, Array]) -> Trace:
+        """Return what was recorded."""
+        trains = {name: Spikes.pack(frames) for name, frames in self._frames.items() if name in self._names}
+        outputs = {name: frames for name, frames in self._frames.items() if name in self._outputs}
+        return Trace(self.steps, self.samples, inputs, trains, outputs)
+
+
+def check_inputs(program: Program, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
+    """Return the input of every Input node as ``[T, N, *shape]``; a constant one is repeated as a view.
+
+    Raises:
+        UsageError: an input that is missing, of another shape, or with values that are not finite.
+    """
+    given = inputs if isinstance(inputs, Mapping) else {program.inputs[0]: inputs}
+    missing = [name for name in program.inputs if name not in given]
+    if missing:
+        raise UsageError("inputs are missing", where=", ".join(missing), next_step="give one array per Input node")
+    return {name: _check_input(program, name, np.asarray(given[name])) for name in program.inputs}
+
+
+def _check_input(program: Program, name: str, x: Array) -> Array:
+    shape = program.shapes[name]
+    constant = program.contract.encoder == "constant"
+    if constant and x.shape[1:] == shape:
+        x = np.broadcast_to(x, (program.contract.steps, *x.shape))
+    if x.shape[2:] != shape or x.ndim < 2:
+        wanted = ["N", *shape] if constant else ["T", "N", *shape]
+        raise UsageError("the input has another shape", where=name, why=f"{list(x.shape)} instead of {wanted}")
+    if 0 in x.shape[:2]:
+        raise UsageError("the input is empty", where=name, why=f"its shape is {list(x.shape)}")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise UsageError("the input holds values that are not finite", where=name)
+    return x
