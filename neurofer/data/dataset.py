@@ -1,0 +1,89 @@
+"""What a data set is: samples and labels in three parts, the same parts for the same seed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofer.errors import UsageError
+
+Natural = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class DataSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The data section of a recipe.
+
+    Attributes:
+        name: which data; what does not come with neurofer is passed as a file.
+        shape: channels, height, width of an image or of one event frame.
+        classes: number of classes; labels are 0 to classes - 1.
+        scale: stored values are divided by it; with a power of two they stay exact.
+    """
+
+    name: str
+    shape: tuple[Natural, Natural, Natural]
+    classes: Natural
+    scale: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Samples x, float32 [N, *shape] or uint8 [N, T, *shape], and labels y, int64 [N]."""
+
+    x: NDArray[np.generic]
+    y: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three disjoint parts of one data set: to fit weights, to choose among epochs, to report on."""
+
+    name: str
+    train: Arrays
+    validation: Arrays
+    test: Arrays
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all samples and labels, in hexadecimal."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            for array in (part.x, part.y):
+                digest.update(f"{array.dtype}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def split(name: str, x: NDArray[np.generic], y: NDArray[np.int64], *, seed: int = 0) -> Dataset:
+    """Part a data set, class by class: 20 % test, and of the rest 10 % validation.
+
+    Args:
+        name: what to call it.
+        x: samples [N, ...].
+        y: labels [N].
+        seed: which random parts.
+
+    Raises:
+        UsageError: some class has too few samples to be in all three parts.
+    """
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[NDArray[np.intp]], ...] = ([], [], [])
+    for label in np.unique(y):
+        members = rng.permutation(np.flatnonzero(y == label))
+        if len(members) < 3:
+            raise UsageError(
+                f"class {label} has {len(members)} samples, too few to train, validate and test",
+                where=name,
+                next_step="give at least 3 samples of each class",
+            )
+        test = max(1, round(0.2 * len(members)))
+        validation = max(1, round(0.1 * (len(members) - test)))
+        cuts = np.split(members, [test, test + validation])
+        for part, indices in zip(parts, (cuts[2], cuts[1], cuts[0]), strict=True):
+            part.append(indices)
+    train, validate, report = (np.sort(np.concatenate(part)) for part in parts)
+    return Dataset(name, *(Arrays(x[part], y[part]) for part in (train, validate, report)))

@@ -1,0 +1,1 @@
+"""Recipes, training, checkpoints, and seeded weights for networks that have no checkpoint."""
