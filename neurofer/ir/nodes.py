@@ -167,7 +167,8 @@ class _Conv(Node):
 
     def __post_init__(self) -> None:
         self._set(weight=_frozen(self.weight), bias=None if self.bias is None else _frozen(self.bias))
-        padding = self.padding if self.padding == "same" else self._tuple(0 if self.padding == "valid" else self.padding)
+        padding = 0 if self.padding == "valid" else self.padding
+        padding = padding if padding == "same" else self._tuple(padding)
         self._set(stride=self._tuple(self.stride), dilation=self._tuple(self.dilation), padding=padding)
         self._set(groups=int(self.groups))
 
@@ -476,7 +477,7 @@ class Neuron(Node):
         if self.alpha_syn is not None:
             stem = "CubaLI"
         else:
-            perfect = isinstance(self.alpha_mem, float) and self.alpha_mem == 1.0 and self.offset == 0.0
+            perfect = isinstance(self.alpha_mem, float) and self.alpha_mem == 1.0 and not np.any(self.offset)
             stem = "I" if perfect else "LI"
         return stem + "F" if self.spiking else stem
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from neurofer.errors import Problem, ProgramError
 from neurofer.ir.contract import Contract
 from neurofer.ir.domain import BINARY, REAL, Domain
-from neurofer.ir.nodes import Concat, Delay, Input, Neuron, Node, Output, Shape
+from neurofer.ir.nodes import Concat, Input, Node, Output, Shape, spikes
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Program:
         contract: time, encoder and readout.
 
     Raises:
-        ProgramError: edges that dangle or repeat, no Input or Output, a cycle without a delay, or shapes that do not fit;
-            all problems at once.
+        ProgramError: edges that dangle or repeat, no Input or Output, a cycle without a delay, or shapes that do not
+            fit; all problems at once.
     """
 
     nodes: Mapping[str, Node]
@@ -49,13 +49,6 @@ class Program:
             raise ProgramError("the graph is not a program", problems=problems)
         _ = self.shapes
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"nodes": dict(self.nodes), "edges": self.edges, "contract": self.contract}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        state["nodes"] = MappingProxyType(state["nodes"])  # type: ignore[call-overload]
-        self.__dict__.update(state)
-
     def _wiring_problems(self) -> Iterable[Problem]:
         if not self.inputs:
             yield Problem("graph", "there is no Input node")
@@ -63,14 +56,15 @@ class Program:
             yield Problem("graph", "there is no Output node")
         seen: set[tuple[str, str]] = set()
         for edge in self.edges:
+            where = f"{edge.source} -> {edge.target}"
             for end in (edge.source, edge.target):
                 if end not in self.nodes:
-                    yield Problem(f"{edge.source} -> {edge.target}", f"there is no node {end!r}")
+                    yield Problem(where, f"there is no node {end!r}")
             if (edge.source, edge.target) in seen:
-                yield Problem(f"{edge.source} -> {edge.target}", "the edge is there twice", "a Scale by 2")
+                yield Problem(where, "the edge is there twice", "a Scale by 2")
             seen.add((edge.source, edge.target))
             if edge.delay not in (0, 1):
-                yield Problem(f"{edge.source} -> {edge.target}", f"delay {edge.delay} is neither 0 nor 1", "a Delay node")
+                yield Problem(where, f"delay {edge.delay} is neither 0 nor 1", "a Delay node")
         targets = {edge.target for edge in self.edges}
         sources = {edge.source for edge in self.edges}
         for name, node in self.nodes.items():
@@ -129,8 +123,9 @@ class Program:
         try:
             return tuple(TopologicalSorter(before).static_order())
         except CycleError as error:
-            cycle = " -> ".join(error.args[1][::-1])
-            raise ProgramError("a cycle without a delay", where=cycle, next_step="give one edge of it delay=1") from error
+            where = " -> ".join(error.args[1][::-1])
+            next_step = "give one edge of it delay=1"
+            raise ProgramError("a cycle without a delay", where=where, next_step=next_step) from error
 
     @property
     def recurrent(self) -> bool:
@@ -210,10 +205,7 @@ class Program:
 
     def _input_domain(self, name: str, found: Mapping[str, Domain]) -> Domain:
         # A delayed source may come later in the order: a spiking neuron is binary whatever enters it.
-        known = [
-            found.get(e.source, BINARY if (n := self.nodes[e.source]) and isinstance(n, Neuron) and n.spiking else REAL)
-            for e in self._incoming[name]
-        ]
+        known = [found.get(e.source, BINARY if spikes(self.nodes[e.source]) else REAL) for e in self._incoming[name]]
         if not known:
             return REAL
         total = known[0]
@@ -270,14 +262,10 @@ class Program:
         Raises:
             ProgramError: bypassing would create an edge twice.
         """
-        bypass = [
-            Edge(before.source, after.target, before.delay or after.delay)
-            for after in self.successors(name)
-            for before in self.predecessors(name)
-        ]
-        edges = [e for e in self.edges if name not in (e.source, e.target)]
-        return self.with_nodes({n: node for n, node in self.nodes.items() if n != name}, edges + bypass)
-
-    def has_memory(self) -> bool:
-        """Whether any node's output depends on earlier steps."""
-        return self.recurrent or any(isinstance(n, (Neuron, Delay)) for n in self.nodes.values())
+        edges: list[Edge] = []
+        for edge in self.edges:
+            if edge.source == name:  # the bypass stands in its place: a Concat joins in the order of the edges
+                edges += [Edge(e.source, edge.target, e.delay or edge.delay) for e in self.predecessors(name)]
+            elif edge.target != name:
+                edges.append(edge)
+        return self.with_nodes({n: node for n, node in self.nodes.items() if n != name}, edges)
