@@ -15,7 +15,7 @@ class Readout:
     """How the output over time becomes one vector per sample.
 
     Attributes:
-        reduction: ``sum`` over all steps, the ``last`` step, the ``rate`` (mean over steps), or the ``argmax`` of the sum.
+        reduction: ``sum`` over all steps, the ``last`` step, the ``rate`` (mean over steps) or the sum's ``argmax``.
         output: the Output node read; empty for the only one.
     """
 
@@ -31,7 +31,7 @@ class Contract:
         dt: length of a step in seconds; turns NIR's time constants into coefficients.
         scheme: discretisation of NIR's differential equations: ``euler`` or ``exponential``.
         steps: number of steps T.
-        encoder: ``events`` (recorded frames), ``constant`` (the same input every step) or ``poisson`` (drawn once, recorded).
+        encoder: ``events`` (recorded frames), ``constant`` (the same every step) or ``poisson`` (drawn once, recorded).
         readout: how the output is read.
         preprocessing: what happened to the data before it entered, in words.
     """

@@ -27,6 +27,7 @@ from neurofer.ir.contract import Contract, Readout, Scheme
 from neurofer.ir.domain import Domain
 from neurofer.ir.nir_wiring import flatten_graph, mark_delays
 from neurofer.ir.program import Edge, Program
+from neurofer.ir.threshold import spike_threshold
 
 SCHEMA = "neurofer/1"
 NeuronWriter = Callable[[n.Neuron, n.Shape], nir.NIRNode]
@@ -76,14 +77,6 @@ def _read_neuron(node: Any, contract: Contract) -> n.Neuron:
     return n.Neuron(**values)
 
 
-def spike_threshold(theta: n.Coefficient, compare: n.Compare, reader: n.Compare) -> n.Array:
-    """Return the float32 threshold at which a ``reader`` that fires at ``>`` or ``>=`` fires as ``compare`` says."""
-    value = np.asarray(theta, dtype=np.float32)
-    if compare == reader:
-        return value
-    return np.nextafter(value, np.float32(-np.inf if reader == ">" else np.inf))
-
-
 def nir_neuron(contract: Contract) -> NeuronWriter:
     """Return the writer that says a Neuron as NIR defines it: strict ``>``, hard reset, SI units."""
 
@@ -104,8 +97,9 @@ def nir_neuron(contract: Contract) -> NeuronWriter:
         membrane = {"r": full(node.gain / share), "v_leak": full(node.offset / share)}
         if kind in ("LI", "LIF"):
             return getattr(nir, kind)(tau=full(tau), **membrane, **spike)
-        tau_syn = time_constant(node.alpha_syn or 0.0 if isinstance(node.alpha_syn, float) else node.alpha_syn, contract.dt, contract.scheme)  # type: ignore[arg-type]
-        syn = contract.dt / tau_syn if contract.scheme == "euler" else 1.0 - np.asarray(node.alpha_syn)
+        alpha_syn = 0.0 if node.alpha_syn is None else node.alpha_syn
+        tau_syn = time_constant(alpha_syn, contract.dt, contract.scheme)
+        syn = contract.dt / tau_syn if contract.scheme == "euler" else 1.0 - np.asarray(alpha_syn)
         w_in = full(node.w_in / np.where(syn == 0.0, 1.0 / _PERFECT, syn))
         return getattr(nir, kind)(tau_mem=full(tau), tau_syn=full(tau_syn), w_in=w_in, **membrane, **spike)
 
@@ -144,7 +138,10 @@ def _write_conv(node: n.Conv1d | n.Conv2d, shape: n.Shape, output: n.Shape) -> n
 
 def _write_node(node: n.Node, shape: n.Shape, output: n.Shape, dt: float) -> nir.NIRNode | None:
     """Return the NIR node, None where NIR has no such primitive. ``shape`` enters the node, ``output`` leaves it."""
-    full = lambda value: np.array(np.broadcast_to(np.asarray(value, np.float32), shape))  # noqa: E731 - one line
+
+    def full(value: Any) -> n.Array:
+        return np.array(np.broadcast_to(np.asarray(value, np.float32), shape))
+
     match node:
         case n.Input():
             return nir.Input({"input": _ints(shape)})
@@ -223,7 +220,10 @@ def to_nir(program: Program, *, neuron: NeuronWriter | None = None) -> nir.NIRGr
         shape, output = program.input_shape(name), program.shapes[name]
         if isinstance(node, n.Delay) and any(e.delay for e in program.predecessors(name)):
             node = n.Delay(np.asarray(node.steps) + 1)  # NIR has no delayed edge: the Delay takes the step over
-        made = neuron(node, shape) if isinstance(node, n.Neuron) else _write_node(node, shape, output, program.contract.dt)
+        if isinstance(node, n.Neuron):
+            made: nir.NIRNode | None = neuron(node, shape)
+        else:
+            made = _write_node(node, shape, output, program.contract.dt)
         if made is None:
             problems.append(Problem(name, f"NIR has no {type(node).__name__}", _INSTEAD.get(type(node), "")))
         else:
@@ -304,7 +304,8 @@ def _not_finite(flat: Mapping[str, Any]) -> Iterator[Problem]:
 def _declared_shape(name: str, node: Any, program: Program) -> Iterator[Problem]:
     """Per-neuron parameters must have the neuron's shape: uniform ones are one number here and no longer show it."""
     for key in ("v_threshold", "r", "tau", "tau_mem", "threshold", "scale", "delay"):
-        declared = np.shape(getattr(node, key, ()))
+        value = getattr(node, key, None)
+        declared = () if value is None else np.shape(value)
         if declared and declared != program.shapes[name]:
             yield Problem(name, f"{key} {list(declared)} does not fit the input {list(program.shapes[name])}")
     if isinstance(node, nir.Output) and node.output_type.get("output") is not None:
@@ -355,7 +356,7 @@ def _encode(program: Program, written: Mapping[str, nir.NIRNode]) -> dict[str, A
 def _decode(graph: nir.NIRGraph, known: Mapping[str, Any]) -> Program:
     schema = known.get("schema")
     if schema != SCHEMA:
-        raise ReadError(f"the metadata's schema is {schema!r}, this neurofer reads {SCHEMA!r}", next_step="update neurofer")
+        raise ReadError(f"the metadata's schema is {schema!r}, not {SCHEMA!r}", next_step="update neurofer")
     problems = list(_not_finite(graph.nodes))
     found: dict[str, n.Node] = {}
     try:

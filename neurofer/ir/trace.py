@@ -49,7 +49,8 @@ class Spikes:
     @property
     def per_neuron(self) -> NDArray[np.int64]:
         """Number of spikes of each neuron over all steps and samples, ``[*shape]``."""
-        return np.bitwise_count(self.bits).sum(axis=0, dtype=np.int64)
+        counts: NDArray[np.int64] = np.bitwise_count(self.bits).sum(axis=0, dtype=np.int64)
+        return counts
 
     @property
     def rate(self) -> float:
@@ -91,18 +92,18 @@ class Trace:
 
 def read(output: Array, readout: Readout) -> NDArray[np.float64]:
     """Reduce an output ``[T, N, *shape]`` over time as ``readout`` says: ``[N, *shape]``, or ``[N]`` for argmax."""
-    values = np.asarray(output, dtype=np.float64)
+    values: NDArray[np.float64] = np.asarray(output, dtype=np.float64)
     match readout.reduction:
         case "last":
             return values[-1]
         case "rate":
-            return values.mean(axis=0)
+            return np.asarray(values.mean(axis=0))
         case "argmax":
             return decision(values.sum(axis=0)).astype(np.float64)
         case "sum":
-            return values.sum(axis=0)
+            return np.asarray(values.sum(axis=0))
 
 
 def decision(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the class each sample is read as: the index of the largest value of ``[N, *shape]``."""
-    return values.reshape(len(values), -1).argmax(axis=1)
+    return np.asarray(values.reshape(len(values), -1).argmax(axis=1))
