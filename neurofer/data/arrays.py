@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +44,9 @@ def read_npz(path: Path, spec: DataSpec, *, frames: int | None = None) -> Datase
     return split(path.name, x, y.astype(np.int64))
 
 
-def _read(path: Path) -> dict[str, NDArray[np.generic]]:
+def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ReadError("this is a single array", where=str(path), next_step="save x and y with numpy.savez")
+        with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except FileNotFoundError as error:
         raise ReadError("no such file", where=str(path)) from error
@@ -57,7 +56,7 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]]:
         ) from error
 
 
-def _sample_problems(x: NDArray[np.generic], expected: tuple[int, ...]) -> list[Problem]:
+def _sample_problems(x: NDArray[Any], expected: tuple[int, ...]) -> list[Problem]:
     wanted = f"[N, {', '.join(map(str, expected))}]"
     if x.shape[1:] != expected:
         return [Problem("x", f"shape {list(x.shape)}, expected {wanted}")]
@@ -67,7 +66,7 @@ def _sample_problems(x: NDArray[np.generic], expected: tuple[int, ...]) -> list[
     return [Problem("x", f"{faulty} values are not finite")] if faulty else []
 
 
-def _label_problems(y: NDArray[np.generic], samples: int, classes: int) -> list[Problem]:
+def _label_problems(y: NDArray[Any], samples: int, classes: int) -> list[Problem]:
     if y.shape != (samples,):
         return [Problem("y", f"shape {list(y.shape)}, expected [{samples}], one label for each sample")]
     if not np.issubdtype(y.dtype, np.integer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -35,7 +35,7 @@ class DataSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Arrays:
     """Samples x, float32 [N, *shape] or uint8 [N, T, *shape], and labels y, int64 [N]."""
 
-    x: NDArray[np.generic]
+    x: NDArray[Any]
     y: NDArray[np.int64]
 
 
@@ -58,7 +58,7 @@ class Dataset:
         return digest.hexdigest()
 
 
-def split(name: str, x: NDArray[np.generic], y: NDArray[np.int64], *, seed: int = 0) -> Dataset:
+def split(name: str, x: NDArray[Any], y: NDArray[np.int64], *, seed: int = 0) -> Dataset:
     """Part a data set, class by class: 20 % test, and of the rest 10 % validation.
 
     Args:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.data.poisson import encode_poisson
 
 
-def encode(x: NDArray[np.generic], encoder: str, steps: int, rng: np.random.Generator) -> NDArray[np.generic]:
+def encode(x: NDArray[Any], encoder: str, steps: int, rng: np.random.Generator) -> NDArray[Any]:
     """Samples as a spiking network reads them.
 
     Args:
@@ -27,6 +29,6 @@ def encode(x: NDArray[np.generic], encoder: str, steps: int, rng: np.random.Gene
     return x
 
 
-def join_frames(x: NDArray[np.generic]) -> NDArray[np.generic]:
+def join_frames(x: NDArray[Any]) -> NDArray[Any]:
     """Event frames [N, T, C, H, W] as one image of T * C channels, time slowest (Spiking-FER, section 4.4)."""
     return x.reshape(len(x), -1, *x.shape[3:])

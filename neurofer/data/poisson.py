@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.errors import UsageError
 
 
-def encode_poisson(x: NDArray[np.generic], steps: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def encode_poisson(x: NDArray[Any], steps: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Spikes whose probability at every step is the value itself: 0 never spikes, 1 always does.
 
     Args:

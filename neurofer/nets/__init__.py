@@ -1,4 +1,4 @@
-"""The papers' networks and their ANN baselines, found by architecture name; importing this room does not import torch."""
+"""The papers' networks and their ANN baselines, by architecture name; importing this room does not import torch."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def build(architecture: str, **given: Any) -> nn.Module:
 def _find(architecture: str) -> type[nn.Module]:
     if architecture not in _NETWORKS:
         raise UsageError(
-            f"no architecture is called '{architecture}'", next_step=f"the architectures are {', '.join(architectures())}"
+            f"no architecture is called '{architecture}'",
+            next_step=f"the architectures are {', '.join(architectures())}",
         )
     module, name = _NETWORKS[architecture].split(":")
     found: type[nn.Module] = getattr(import_module(module), name)

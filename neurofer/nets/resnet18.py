@@ -8,7 +8,7 @@ from neurofer.nets.residual import initialise, stages
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions and a shortcut: relu(conv2(relu(conv1(x))) + shortcut(x)), with BatchNorm after each convolution."""
+    """Two conv-BN and a shortcut: out = relu(conv2(relu(conv1(x))) + shortcut(x))."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -48,8 +48,7 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.act1 = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        for name, stage in stages(width, BasicBlock):
-            self.add_module(name, stage)
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages(width, BasicBlock)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(8 * width, classes, bias=False)

@@ -75,8 +75,7 @@ class SpikingFER(nn.Module):
         self.bn1 = layer.BatchNorm2d(width)
         self.act1 = integrate_and_fire(reset)
         self.maxpool = layer.MaxPool2d(3, stride=2, padding=1)
-        for name, stage in stages(width, partial(SEWBlock, reset=reset)):
-            self.add_module(name, stage)
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages(width, partial(SEWBlock, reset=reset))
         self.avgpool = layer.AdaptiveAvgPool2d((1, 1))
         self.flatten = layer.Flatten()
         self.accumulator = layer.Linear(features, features)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,10 +16,10 @@ from neurofer.train.networks import Which, build_network, forward, present
 from neurofer.train.recipe import Recipe
 
 _DENSITY = 0.1
-_CURRENT = 1.5  # standard deviation of the current into neurons without BatchNorm; LIF with tau 2 halves it
+_CURRENT = 2.0  # standard deviation of the current into neurons without BatchNorm; LIF with tau 2 halves it
 
 
-def draw_sample(recipe: Recipe, *, samples: int = 2, seed: int = 0) -> NDArray[np.generic]:
+def draw_sample(recipe: Recipe, *, samples: int = 2, seed: int = 0) -> NDArray[Any]:
     """Seeded samples of a recipe's shape, where there are no data: not natural ones, only good enough to calibrate.
 
     Returns:
@@ -30,14 +33,12 @@ def draw_sample(recipe: Recipe, *, samples: int = 2, seed: int = 0) -> NDArray[n
     return rng.random((samples, *shape), dtype=np.float32)
 
 
-def seeded(
-    recipe: Recipe, seed: int = 0, *, sample: NDArray[np.generic] | None = None, which: Which = "network"
-) -> nn.Module:
+def seeded(recipe: Recipe, seed: int = 0, *, sample: NDArray[Any] | None = None, which: Which = "network") -> nn.Module:
     """A network with seeded random weights whose layers all spike, in evaluation mode.
 
     One forward pass sets every BatchNorm's statistics to those of the sample. BatchNorms that start at zero are set
     to one, else the residual branches would be silent; linear layers in the time loop, which have no BatchNorm, are
-    scaled to a standard deviation of 1.5, layer by layer (as in Mishkin and Matas 2016).
+    scaled to a standard deviation of 2, layer by layer (as in Mishkin and Matas 2016).
 
     Args:
         recipe: the network.
@@ -69,7 +70,7 @@ def seeded(
     return module.eval()
 
 
-def _scale_to_current(name: str):  # type: ignore[no-untyped-def]
+def _scale_to_current(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
     def scale(part: nn.Module, _: tuple[Tensor, ...], out: Tensor) -> Tensor:
         spread = float(out.std())
         if not spread > 0:

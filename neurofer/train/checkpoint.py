@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file that holds the weights and, in its metadata, all that is needed to rebuild the network."""
+"""Checkpoints: one safetensors file with the weights and, in its metadata, all it takes to rebuild the network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import torch
@@ -15,11 +15,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import neurofer
-from neurofer.errors import Problem, ReadError, WriteError
+from neurofer.errors import Problem, ReadError, UsageError, WriteError
 from neurofer.train.networks import Which, build_network
-from neurofer.train.recipe import Recipe, parse_recipe
+from neurofer.train.recipe import Recipe
 
 _KEY = "neurofer"
+
+
+class _About(msgspec.Struct, frozen=True):
+    version: str
+    recipe: Recipe
+    which: Which
+    metrics: dict[str, Any]
 
 
 def save_checkpoint(
@@ -37,12 +44,7 @@ def save_checkpoint(
     Raises:
         WriteError: the file cannot be written.
     """
-    about = {
-        "version": neurofer.__version__,
-        "recipe": msgspec.to_builtins(recipe),
-        "which": which,
-        "metrics": metrics,
-    }
+    about = _About(neurofer.__version__, recipe, which, metrics)
     tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     metadata = {_KEY: msgspec.json.encode(about).decode(), "recipe": recipe.name}
     return replace_file(Path(path), lambda file: save_file(tensors, file, metadata=metadata))
@@ -60,18 +62,15 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]
     """
     tensors, text = _read(Path(path))
     try:
-        about = msgspec.json.decode(text, type=dict[str, Any])
-        recipe, which, metrics = parse_recipe(about["recipe"], str(path)), about["which"], about["metrics"]
-        if which not in get_args(Which):
-            raise KeyError("which")
-    except (msgspec.DecodeError, KeyError) as error:
+        about = msgspec.json.decode(text, type=_About)
+        module = build_network(about.recipe, which=about.which)
+    except (msgspec.DecodeError, UsageError) as error:
         raise ReadError("the checkpoint's metadata is damaged", where=str(path), why=str(error)) from error
-    module = build_network(recipe, which=which)
     problems = _mismatches(module.state_dict(), tensors)
     if problems:
         raise ReadError("the weights do not fit the network", where=str(path), problems=problems)
     module.load_state_dict(tensors)
-    return module.eval(), recipe, {**metrics, "which": which, "version": about.get("version", "")}
+    return module.eval(), about.recipe, {**about.metrics, "which": about.which, "version": about.version}
 
 
 def replace_file(path: Path, write: Callable[[str], None]) -> Path:
@@ -90,8 +89,8 @@ def replace_file(path: Path, write: Callable[[str], None]) -> Path:
         os.close(handle)
         try:
             write(draft)
-            os.chmod(draft, 0o644)  # mkstemp gives 0600, too private for a file that is passed on
-            os.replace(draft, path)
+            Path(draft).chmod(0o644)  # mkstemp gives 0600, too private for a file that is passed on
+            Path(draft).replace(path)
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise

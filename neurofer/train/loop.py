@@ -220,9 +220,7 @@ def _finish(run: _Run, out: Path, state_file: Path) -> Trained:
 def _optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
     spec = recipe.training
     if spec.optimizer == "sgd":
-        return torch.optim.SGD(
-            module.parameters(), lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay
-        )
+        return torch.optim.SGD(module.parameters(), lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
     return torch.optim.Adam(module.parameters(), lr=spec.lr, weight_decay=spec.weight_decay)
 
 

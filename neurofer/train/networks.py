@@ -46,7 +46,7 @@ def build_network(recipe: Recipe, *, which: Which = "network", seed: int = 0) ->
         return nets.build(spec.architecture, **{**given, **spec.options})
 
 
-def present(recipe: Recipe, which: Which, x: NDArray[np.generic], rng: np.random.Generator) -> Tensor:
+def present(recipe: Recipe, which: Which, x: NDArray[Any], rng: np.random.Generator) -> Tensor:
     """Samples [N, *shape] or [N, T, *shape] as the network or the baseline reads them, float32.
 
     Args:
