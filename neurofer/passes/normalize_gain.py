@@ -51,7 +51,7 @@ def normalize_gain(program: Program, *, gain: Literal["one", "leak"]) -> Program
         if np.all(exact):
             changed[name] = _scaled(node, factor, wanted)
         else:
-            why = f"its membrane would be scaled by {factor[~exact].flat[0]!r}, which is no power of two and rounds"
+            why = f"its membrane would be scaled by {factor[~exact].flat[0]}, which is no power of two and rounds"
             problems.append(Problem(name, why, "the gain in the weights before it"))
     if problems:
         raise PassError("gains cannot be normalised exactly", problems=problems)

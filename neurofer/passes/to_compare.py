@@ -39,11 +39,11 @@ def to_compare(program: Program, compare: Compare) -> Program:
             moved = np.nextafter(single, toward).astype(np.float64)
         usable = np.isfinite(moved) & (np.abs(moved) >= np.finfo(np.float32).tiny)
         if np.any(single != theta):
-            odd = theta[single != theta].flat[0]
-            problems.append(Problem(name, f"the threshold {odd!r} is not a float32 value", f"{np.float32(odd)!r}"))
+            odd, near = (float(a[single != theta].flat[0]) for a in (theta, single))
+            problems.append(Problem(name, f"the threshold {odd} is not a float32 value", f"{near}"))
         elif not np.all(usable):
-            odd = theta[~usable].flat[0]
-            problems.append(Problem(name, f"the threshold {odd!r} has no normal float32 beside it", "half a grid step"))
+            odd = float(theta[~usable].flat[0])
+            problems.append(Problem(name, f"the threshold {odd} has no normal float32 beside it", "half a grid step"))
         else:
             changed[name] = replace(node, theta=moved, compare=compare)
     if problems:
