@@ -49,8 +49,8 @@ class Operations:
 def count(program: Program, trace: Trace) -> dict[str, Operations]:
     """Count the operations of every synaptic node of ``program`` during ``trace``, in the order of evaluation.
 
-    Static nodes are counted once per sample. A spike whose effect would only arrive after the last step (recurrent
-    weights behind a delayed edge, a Delay) is not counted.
+    Static nodes are counted once per sample. What is only seen one step later, as recurrent weights are, is not
+    evaluated in the last step, so the spikes that enter it there are not counted.
 
     Raises:
         UsageError: the trace is not of this program; all differences at once.

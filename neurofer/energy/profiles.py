@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -63,17 +64,25 @@ def read_profile(name: str = "cmos45") -> Profile:
 
     Raises:
         UsageError: there is no such profile; the message names those there are.
-        ReadError: the file is no profile.
+        ReadError: its file is damaged.
     """
     known = profile_names()
     if name not in known:
         raise UsageError(f"unknown energy profile {name!r}", next_step=f"use one of {', '.join(known)}")
-    path = resources.folder("targets") / "profiles" / f"{name}.toml"
+    return load_profile(resources.folder("targets") / "profiles" / f"{name}.toml")
+
+
+def load_profile(path: Path) -> Profile:
+    """Read the profile in the file ``path``.
+
+    Raises:
+        ReadError: the file is no profile, or names itself differently.
+    """
     try:
         profile = msgspec.toml.decode(path.read_bytes(), type=Profile)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReadError("this is no energy profile", where=str(path), why=str(error)) from error
-    if profile.name != name:
+    if profile.name != path.stem:
         raise ReadError(
             "the profile's name is not the file's", where=str(path), why=f"it calls itself {profile.name!r}"
         )

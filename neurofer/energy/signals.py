@@ -95,10 +95,10 @@ class Signals:
 
     def _joined(self, signals: Sequence[Signal], axis: int) -> Signal:
         if all(len(signal) == 1 and signal[0][1] == 1 for signal in signals):
-            bits = np.concatenate([signal[0][0].bits for signal in signals], axis=axis + 1 if axis >= 0 else axis)
+            bits = np.concatenate([signal[0][0].bits for signal in signals], axis=axis + 1)
             return ((Spikes(bits, self.steps, self.trace.samples), 1),)
         values = [self._decoded(signal) for signal in signals]
-        return self._encoded(np.concatenate(values, axis=axis + 2 if axis >= 0 else axis))
+        return self._encoded(np.concatenate(values, axis=axis + 2))
 
     def _shifted(self, signal: Signal, delays: NDArray[np.int64]) -> Signal:
         values = self._decoded(signal)
