@@ -70,7 +70,7 @@ class Network:
                 if isinstance(self.program.nodes[name], Input):
                     values[name] = self.lift(frames[name][t])
                     continue
-                x = self._gather(name, values, before)
+                x = self.gather(name, values, before)
                 values[name], states[name] = self.step(name, x, states.get(name))
             if t == 0:
                 constant = {name: values[name] for name in self.program.static}
@@ -83,7 +83,8 @@ class Network:
             return x, None
         return self.steps[name](x, state)
 
-    def _gather(self, name: str, values: Mapping[str, Any], before: Mapping[str, Any]) -> Any:
+    def gather(self, name: str, values: Mapping[str, Any], before: Mapping[str, Any]) -> Any:
+        """Return what enters ``name``: the outputs of this step, and of the step before over delayed edges, summed."""
         terms = []
         for edge in self.program.predecessors(name):
             if not edge.delay:
@@ -106,6 +107,7 @@ class Recorder:
     def __init__(self, program: Program, steps: int, samples: int) -> None:
         self._names = {name for name, node in program.nodes.items() if spikes(node)}
         self._outputs = set(program.outputs)
+        self._shapes = program.shapes
         self._frames: dict[str, Array] = {}
         self.steps, self.samples = steps, samples
 
@@ -118,11 +120,13 @@ class Recorder:
         for name, value in values.items():
             if name not in self._frames:
                 kind = np.uint8 if name in self._names else np.float64
-                self._frames[name] = np.zeros((self.steps, self.samples, *value.shape[1:]), kind)
+                self._frames[name] = np.zeros((self.steps, self.samples, *self._shapes[name]), kind)
+            # a spike is a 1: whatever else a simulator emits must not pass for one
+            taken = value == 1 if name in self._names else value
             if sample is None:
-                self._frames[name][t] = value
+                self._frames[name][t] = taken
             else:
-                self._frames[name][t, sample] = value.reshape(self._frames[name].shape[2:])
+                self._frames[name][t, sample] = taken.reshape(self._shapes[name])
 
     def trace(self, inputs: Mapping[str, Array]) -> Trace:
         """Return what was recorded."""

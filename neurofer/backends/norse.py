@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+import nir
 import numpy as np
 import torch
 from norse.torch.functional.iaf import IAFFeedForwardState, IAFParameters
@@ -13,20 +16,27 @@ from norse.torch.functional.threshold import threshold
 from norse.torch.module.iaf import IAFCell
 from norse.torch.module.lif_box import LIFBoxCell
 from norse.torch.module.snn import SNNCell
+from norse.torch.utils.import_nir import from_nir
 from torch import Tensor
 
+from neurofer import passes
 from neurofer.backends import torch_network
 from neurofer.backends.network import Network, Step
+from neurofer.backends.stock import Stock, differs, neurons
 from neurofer.backends.torch_network import tensor
-from neurofer.ir import Capabilities, Program
+from neurofer.errors import Problem
+from neurofer.ir import Capabilities, Contract, Program
 from neurofer.ir import nodes as n
+from neurofer.ir.serde import NeuronWriter, nir_neuron
 from neurofer.ir.threshold import spike_threshold
 
 VERSION = version("norse")
 
-CAPABILITIES = Capabilities(
-    nodes=torch_network.NODES, neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"})
-)
+CAPABILITIES = Capabilities(nodes=torch_network.NODES, neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"}))
+
+
+IMPORTER_DT = 1e-3
+"""The step `from_nir` assumes when it is told none (s)."""
 
 
 def _theta(node: n.Neuron) -> Tensor:
@@ -97,3 +107,111 @@ def load(program: Program) -> Network:
         RefusedError: everything Norse cannot run.
     """
     return torch_network.load(program, CAPABILITIES, _step, "norse", VERSION)
+
+
+# -- Norse's own importer ---------------------------------------------------------------------------------------------
+
+
+def _lower(program: Program) -> Program:
+    """Thresholds become IF neurons, ``>=`` becomes ``>``, reset goes to 0, the input is scaled by the leak."""
+    program = passes.lower_sumpool(passes.lower_threshold(passes.integrators_to_readout(program)))
+    program = passes.shift_v_reset(program)
+    unlike = [name for name, node in neurons(program) if node.kind in ("IF", "LIF") and differs(node.gain, _leak(node))]
+    program = passes.to_compare(passes.normalize_gain(program, gain="leak", only=unlike), ">")
+    return program.with_contract(replace(program.contract, dt=IMPORTER_DT))
+
+
+def _leak(node: n.Neuron) -> n.Array:
+    """Return the factor Norse scales the input of a LIF with; an IF takes it as it is."""
+    leak = 1.0 - np.asarray(node.alpha_mem)
+    return np.asarray(1.0 if node.kind == "IF" else leak)
+
+
+def _writer(contract: Contract) -> NeuronWriter:
+    as_defined = nir_neuron(contract)
+
+    def write(node: n.Neuron, shape: n.Shape) -> nir.NIRNode:
+        written = as_defined(node, shape)
+        if isinstance(written, nir.LIF):
+            written.tau = _tau(1.0 - np.asarray(node.alpha_mem), contract.dt, shape)
+        return written
+
+    return write
+
+
+def _tau(leak: n.Array, dt: float, shape: n.Shape) -> n.Array:
+    """Return the float32 time constant (s) whose float32 inverse, times ``dt``, comes closest to ``leak``.
+
+    Norse computes ``dt * (1 / tau)``, and each operation rounds: the nearest tau is not always the right one.
+    """
+    nearest = np.broadcast_to(np.float32(dt / leak), shape)
+    candidates = [nearest]
+    for direction in (np.float32(0), np.float32(np.inf)):
+        current = nearest
+        for _ in range(4):
+            current = np.nextafter(current, direction)
+            candidates.append(current)
+    stacked = np.stack(candidates)
+    error = np.abs(np.float32(dt) * (np.float32(1) / stacked) - np.float32(leak))
+    return np.array(np.take_along_axis(stacked, error.argmin(axis=0)[None], axis=0)[0])
+
+
+def _limits(program: Program) -> list[Problem]:
+    found = [
+        Problem(name, "Norse starts this neuron at its leak potential, not at v_init")
+        for name, node in neurons(program)
+        if differs(node.v_init, np.asarray(node.offset) / np.where(leak := 1.0 - np.asarray(node.alpha_mem), leak, 1.0))
+    ]
+    found += [
+        Problem(name, "Norse lets v_leak leak into the synapse, too")
+        for name, node in neurons(program)
+        if node.alpha_syn is not None and np.any(np.asarray(node.offset) != 0)
+    ]
+    found += [
+        Problem(name, "Norse returns one of the summed outputs", "a Linear identity before the Output")
+        for name in program.outputs
+        if len(program.predecessors(name)) > 1
+    ]
+    return found + _late(program)
+
+
+def _late(program: Program) -> list[Problem]:
+    """Return the nodes that Norse would run before their inputs are there: it runs each where a walk in depth meets it."""
+    order: list[str] = []
+    stack = list(program.inputs)
+    while stack:
+        name = stack.pop()
+        if name not in order:
+            order.append(name)
+            stack += [edge.target for edge in reversed(program.successors(name)) if edge.target not in order]
+    place = {name: index for index, name in enumerate(order)}
+    return [
+        Problem(edge.target, f"Norse runs it before {edge.source}, and would add the output of the step before")
+        for edge in program.edges
+        if not edge.delay and place[edge.source] > place[edge.target]
+    ]
+
+
+def _import(graph: nir.NIRGraph, contract: Contract) -> torch.nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of nirtorch.load, which Norse calls
+        module: torch.nn.Module = from_nir(graph, ignore_warnings=True, dt=contract.dt)
+    return module
+
+
+STOCK = Stock(
+    name=f"norse {VERSION}",
+    capabilities=Capabilities(
+        nodes=frozenset({n.Linear, n.Conv2d, n.Flatten, n.SumPool2d}),
+        neurons=frozenset({"IF", "LIF", "CubaLIF"}),
+        resets=frozenset({"hard"}),
+        compares=frozenset({">"}),
+        groups=False,
+        pool_padding=False,
+        v_reset=False,
+    ),
+    lower=_lower,
+    neuron=_writer,
+    build=_import,
+    limits=_limits,
+)

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+import nir
 import numpy as np
 import snntorch
 import torch
+from snntorch.import_nir import import_from_nir
 from torch import Tensor
 
+from neurofer import passes
 from neurofer.backends import torch_network
 from neurofer.backends.network import Network, Step
+from neurofer.backends.stock import Stock, differs, module_step, neurons
 from neurofer.backends.torch_network import tensor
 from neurofer.errors import Problem, RefusedError
-from neurofer.ir import Capabilities, Program
+from neurofer.ir import Capabilities, Contract, Program
 from neurofer.ir import nodes as n
+from neurofer.ir.serde import NeuronWriter, nir_neuron
 from neurofer.ir.threshold import spike_threshold
 
 VERSION = version("snntorch")
 
-CAPABILITIES = Capabilities(
-    nodes=torch_network.NODES, neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"})
-)
+CAPABILITIES = Capabilities(nodes=torch_network.NODES, neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"}))
 
 
 def _step(node: n.Neuron) -> Step:
     """Charge and fire in snnTorch's neuron, reset as the contract says.
 
-    snnTorch's own "subtract" subtracts again while the membrane stays above the threshold, and its "zero" knows no other
-    reset value, so its neurons run with "none". Their spike condition is ``>``.
+    snnTorch's own "subtract" subtracts again while the membrane stays above the threshold, and its "zero" knows no
+    other reset value, so its neurons run with "none". Their spike condition is ``>``.
     """
     theta = tensor(spike_threshold(node.theta, node.compare, ">")) if node.theta is not None else torch.tensor(0.0)
     settings = {"threshold": theta, "reset_mechanism": "none"}
@@ -81,3 +87,85 @@ def _limits(name: str, node: n.Neuron) -> list[Problem]:
     if node.alpha_syn is not None and np.any(np.asarray(node.offset) != 0):
         found.append(Problem(name, "snnTorch's Synaptic has no constant drive (offset)"))
     return found
+
+
+# -- snnTorch's own importer ------------------------------------------------------------------------------------------
+
+IMPORTER_DT = 1e-4
+"""The step `import_from_nir` assumes (s); it cannot be told another."""
+
+
+def _lower(program: Program) -> Program:
+    """Thresholds become IF neurons, ``>=`` becomes ``>``, reset goes to 0."""
+    program = passes.lower_sumpool(passes.lower_threshold(passes.integrators_to_readout(program)))
+    program = passes.to_compare(passes.shift_v_reset(program), ">")
+    return program.with_contract(replace(program.contract, dt=IMPORTER_DT))
+
+
+def _writer(contract: Contract) -> NeuronWriter:
+    as_defined = nir_neuron(contract)
+
+    def write(node: n.Neuron, shape: n.Shape) -> nir.NIRNode:
+        written = as_defined(node, shape)
+        if not isinstance(written, nir.IF):
+            return written
+        # snnTorch reads nir.IF with a leak of 0.1; as a LIF with tau = 1e4 s its beta rounds to 1 in float32
+        tau = np.full(shape, 1e4, np.float32)
+        r = np.float32(np.broadcast_to(node.gain, shape)) * np.float32(1e4 / contract.dt)
+        return nir.LIF(tau, r, np.zeros_like(tau), written.v_threshold, written.v_reset)
+
+    return write
+
+
+def _stock_limits(program: Program) -> list[Problem]:
+    found = [problem for name, node in neurons(program) for problem in _limits(name, node)]
+    for name, node in neurons(program):
+        if differs(node.v_init, 0.0) or differs(node.i_init, 0.0):
+            found.append(Problem(name, "snnTorch starts every membrane and synapse at 0"))
+        if differs(node.offset, 0.0):
+            found.append(Problem(name, "snnTorch's importer has no v_leak"))
+        if node.alpha_syn is not None and differs(node.gain, 1.0):
+            found.append(Problem(name, "snnTorch's importer takes r = tau_mem / dt only"))
+    return found
+
+
+def _import(graph: nir.NIRGraph, contract: Contract) -> torch.nn.Module:
+    del contract  # its step is fixed
+    with contextlib.redirect_stdout(io.StringIO()):  # it reports with print
+        module: torch.nn.Module = import_from_nir(graph)
+    return module
+
+
+def _module_step(module: torch.nn.Module) -> Step:
+    """The importer's neurons keep their own state: the first step resets it."""
+    if not isinstance(module, snntorch.SpikingNeuron):
+        return module_step(module)
+
+    def step(x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        if state is None:
+            for reset in ("reset_mem", "reset_hidden"):
+                getattr(module, reset, lambda: None)()
+        return module(x), True
+
+    return step
+
+
+STOCK = Stock(
+    name=f"snntorch {VERSION}",
+    capabilities=Capabilities(
+        nodes=frozenset({n.Linear, n.Conv1d, n.Conv2d, n.Flatten, n.SumPool2d, n.AvgPool2d}),
+        neurons=frozenset({"IF", "LIF", "CubaLIF"}),
+        resets=frozenset({"hard"}),
+        compares=frozenset({">"}),
+        groups=False,
+        pool_padding=False,
+        recurrent=False,
+        per_neuron=False,
+        v_reset=False,
+    ),
+    lower=_lower,
+    neuron=_writer,
+    build=_import,
+    limits=_stock_limits,
+    step=_module_step,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ from neurofer.ir.program import Program
 from neurofer.passes.rewire import exchange
 
 
-def normalize_gain(program: Program, *, gain: Literal["one", "leak"]) -> Program:
+def normalize_gain(program: Program, *, gain: Literal["one", "leak"], only: Collection[str] | None = None) -> Program:
     """Rescale the membrane of every spiking neuron so that its gain becomes the one asked for.
 
     A membrane ``c v`` with the coefficients ``c gain, c offset, c theta, c v_reset, c delta, c v_init`` fires at the
@@ -22,9 +23,10 @@ def normalize_gain(program: Program, *, gain: Literal["one", "leak"]) -> Program
     only that is done.
 
     Args:
-        program: the program. gain: ``one`` for 1; ``leak`` for ``1 - alpha_mem``, as a membrane that decays towards
-        its input has it, and 1 where
-            nothing leaks (alpha_mem 1).
+        program: the program.
+        gain: ``one`` for 1; ``leak`` for ``1 - alpha_mem``, as a membrane that decays towards its input has it, and 1
+            where nothing leaks (alpha_mem 1).
+        only: names of the neurons to rescale; None for all.
 
     Requires positive gains at a distance of a power of two from the one asked for. Ensures that gain for every spiking
     neuron; integrators, whose membrane is their output, are left alone.
@@ -35,6 +37,8 @@ def normalize_gain(program: Program, *, gain: Literal["one", "leak"]) -> Program
     changed: dict[str, Node] = {}
     problems: list[Problem] = []
     for name, node in program.nodes.items():
+        if only is not None and name not in only:
+            continue
         if not isinstance(node, Neuron) or not node.spiking:
             continue
         wanted = _wanted(node, gain)

@@ -1,0 +1,65 @@
+"""The simulators by name. A new one is one file in this folder and one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING, Any
+
+from neurofer.errors import MissingPackageError, UsageError
+from neurofer.ir import Program
+
+if TYPE_CHECKING:
+    import nir
+
+    from neurofer.backends.network import Network
+
+SIMULATORS = ("norse", "snntorch", "spikingjelly")
+"""Simulators with an importer of ours and one of their own; the name is that of the package and of the module here."""
+
+
+def simulator(name: str) -> Any:
+    """Return the backend module of a simulator.
+
+    Raises:
+        UsageError: no such simulator.
+        MissingPackageError: it is not installed.
+    """
+    if name not in SIMULATORS:
+        raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(SIMULATORS)}")
+    try:
+        return import_module(f"neurofer.backends.{name}")
+    except (ModuleNotFoundError, PackageNotFoundError) as error:
+        raise MissingPackageError(
+            f"{name} is not installed", why=str(error), next_step="pip install 'neurofer[simulators]'"
+        ) from error
+
+
+def version(name: str) -> str:
+    """Return name and version of an installed simulator, the name alone if it is not installed."""
+    try:
+        return f"{name} {installed_version(name)}"
+    except PackageNotFoundError:
+        return name
+
+
+def load(name: str, program: Program, *, importer: str = "neurofer", graph: nir.NIRGraph | None = None) -> Network:
+    """Return ``program`` inside a simulator.
+
+    Args:
+        name: the simulator.
+        program: what to run.
+        importer: ``neurofer`` (ours, on the simulator's neurons) or ``stock`` (the simulator's released importer).
+        graph: what the stock importer reads; without it, the form we emit for it.
+
+    Raises:
+        MissingPackageError: the simulator is not installed.
+        RefusedError: it cannot run the program, or the form it reads cannot say it.
+    """
+    backend = simulator(name)
+    if importer == "neurofer":
+        network: Network = backend.load(program)
+        return network
+    stock: Network = backend.STOCK.load(program) if graph is None else backend.STOCK.read(graph, program)
+    return stock

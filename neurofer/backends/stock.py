@@ -1,0 +1,160 @@
+"""Stock importers: a simulator's own released importer, on the NIR form that it reads as the same network.
+
+The simulator wires the graph itself, so the whole run is its own. Its modules, found by node name, are replayed one by
+one like those of any Network.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neurofer.backends.network import Recorder, Step, check_inputs
+from neurofer.backends.torch_network import TorchNetwork, drop, lift
+from neurofer.errors import PassError, Problem, RefusedError
+from neurofer.ir import Capabilities, Contract, Program, Trace
+from neurofer.ir.nodes import Array, Coefficient, Neuron
+from neurofer.ir.serde import NeuronWriter, to_nir
+
+Importer = Callable[[nir.NIRGraph, Contract], nn.Module]
+
+
+def module_step(module: nn.Module) -> Step:
+    """Return the step function of an imported module that takes and returns its state, or has none."""
+    if "state" in inspect.signature(module.forward).parameters:
+        return lambda x, state: module(x, state)
+    return lambda x, state: (module(x), state)
+
+
+@dataclass(frozen=True)
+class Stock:
+    """A simulator's released importer and the NIR form it needs.
+
+    Attributes:
+        name: the simulator and its version.
+        capabilities: what the importer reads rightly, after ``lower``.
+        lower: rewrites a program into what the importer reads; exact.
+        neuron: how a Neuron is written for it.
+        build: the importer: graph and contract -> torch module.
+        limits: what the capabilities cannot say: lists what the importer would get wrong in a program.
+        step: a module of the imported graph -> its step function.
+    """
+
+    name: str
+    capabilities: Capabilities
+    lower: Callable[[Program], Program]
+    neuron: Callable[[Contract], NeuronWriter]
+    build: Importer
+    limits: Callable[[Program], list[Problem]]
+    step: Callable[[nn.Module], Step] = module_step
+
+    def emit(self, program: Program) -> tuple[Program, nir.NIRGraph]:
+        """Return the program in the importer's form, and as the graph it reads.
+
+        Raises:
+            RefusedError: everything the importer cannot read rightly.
+        """
+        try:
+            lowered = self.lower(program)
+        except PassError as error:
+            raise RefusedError(f"no exact form for {self.name}", problems=error.problems) from error
+        problems = [*self.capabilities.problems(lowered), *self.limits(lowered)]
+        if problems:
+            raise RefusedError(
+                f"the importer of {self.name} cannot read this network",
+                problems=problems,
+                next_step=f'neurofer.load(path, backend="{self.name.split()[0]}") runs it on the same neurons',
+            )
+        return lowered, to_nir(lowered, neuron=self.neuron(lowered.contract))
+
+    def load(self, program: Program) -> StockNetwork:
+        """Return the program as the importer reads the form we emit for it."""
+        lowered, graph = self.emit(program)
+        return self.read(graph, lowered)
+
+    def read(self, graph: nir.NIRGraph, program: Program) -> StockNetwork:
+        """Return what the importer makes of ``graph``, which means ``program``."""
+
+        def build() -> nn.Module:
+            return self.build(copy.deepcopy(graph), program.contract)  # importers change the graph they read
+
+        module = build()
+        named = dict(module.named_children())
+        steps = {name: self.step(named[key]) for name in program.nodes if (key := submodule(name)) in named}
+        return StockNetwork(program, steps, lift, drop, torch.cat, self.name, build=build)
+
+
+def differs(value: Coefficient | None, wanted: Any) -> bool:
+    """Whether a coefficient is not what an importer assumes, beyond the rounding of its own test for equality."""
+    return value is not None and not np.allclose(value, wanted, rtol=1e-6, atol=1e-12)
+
+
+def neurons(program: Program) -> Iterator[tuple[str, Neuron]]:
+    """Yield the neurons of a program by name."""
+    for name, node in program.nodes.items():
+        if isinstance(node, Neuron):
+            yield name, node
+
+
+def submodule(name: str) -> str:
+    """Return the name that nirtorch gives the module of a node."""
+    return name.replace(".", "_")
+
+
+@dataclass(frozen=True)
+class StockNetwork(TorchNetwork):
+    """A graph as a simulator's own importer runs it, sample by sample because some importers flatten the batch away."""
+
+    build: Callable[[], nn.Module] = field(kw_only=True)
+
+    def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
+        frames = check_inputs(self.program, inputs)
+        if len(frames) > 1:
+            raise RefusedError("the importer takes one input", where=", ".join(frames))
+        (x,) = frames.values()
+        recorder = Recorder(self.program, *x.shape[:2])
+        with torch.no_grad():
+            for sample in range(x.shape[1]):
+                self._run_sample(recorder, x[:, sample : sample + 1], sample)
+        return recorder.trace(frames)
+
+    def _run_sample(self, recorder: Recorder, x: Array, sample: int) -> None:
+        module = self.build()
+        seen: dict[str, Array] = {}
+        names = {submodule(name): name for name in self.program.nodes if recorder.wants(name)}
+
+        def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
+            def keep(_: nn.Module, arguments: Any, output: Any) -> None:
+                del arguments
+                seen[name] = drop(output[0] if isinstance(output, tuple) else output)
+
+            return keep
+
+        for key, child in module.named_children():
+            if key in names and names[key] not in self.program.outputs:
+                child.register_forward_hook(hook(names[key]))
+        state = None
+        for t in range(len(x)):
+            output, state = _output(module(lift(x[t]), state))
+            seen[self.program.readout] = drop(output)
+            recorder.record(t, seen, sample)
+
+
+def _output(returned: Any) -> tuple[Tensor, Any]:
+    """Return output and state of an imported graph.
+
+    Raises:
+        RefusedError: the importer returns several outputs for one Output node instead of their sum.
+    """
+    *outputs, state = returned
+    if len(outputs) != 1:
+        raise RefusedError("the importer returns several outputs for one Output node instead of their sum")
+    return outputs[0], state

@@ -1,0 +1,6 @@
+"""Verification: is what a target runs still the same network, spike by spike?"""
+
+from neurofer.verify.verdict import Divergence, Verdict, Verification, exit_code
+from neurofer.verify.verify import verify
+
+__all__ = ["Divergence", "Verdict", "Verification", "exit_code", "verify"]

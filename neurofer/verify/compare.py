@@ -1,0 +1,172 @@
+"""The comparison of one run with the reference, spike by spike, and the Verdict on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurofer.backends.network import Network
+from neurofer.ir import Program, Trace
+from neurofer.ir import nodes as n
+from neurofer.ir.nodes import Array
+from neurofer.ir.trace import decision
+from neurofer.verify.replay import replay
+from neurofer.verify.rounding import membranes, readout_bound
+from neurofer.verify.verdict import Divergence, Importer, Verdict, Word
+
+
+@dataclass(frozen=True)
+class Readouts:
+    """How the readouts of a run and of the reference compare.
+
+    Attributes:
+        same_decision: whether every sample is read as the same class.
+        worst: largest difference.
+        within: whether every difference is explained by float32 rounding.
+    """
+
+    same_decision: bool
+    worst: float
+    within: bool
+
+
+def compare(
+    program: Program, golden: Trace, network: Network, trace: Trace, *, target: str, importer: Importer
+) -> Verdict:
+    """Return the Verdict on ``trace``.
+
+    Args:
+        program: what the reference ran.
+        golden: what the reference recorded.
+        network: what the simulator ran; replayed where spikes differ.
+        trace: what the simulator recorded.
+        target: name of the row.
+        importer: the route the network took.
+    """
+    spiking = [name for name in program.order if n.spikes(program.nodes[name])]
+    compared = [name for name in spiking if name in trace.spikes]
+    wrong = {name: differing(golden, trace, name) for name in compared}
+    wrong = {name: count for name, count in wrong.items() if count}
+    readouts = compare_readouts(program, golden, network.program, trace)
+    first = first_divergence(program, golden, trace, wrong) if wrong else None
+    sources, ties = find_sources(program, golden, network, wrong)
+    word, reason = _judge(golden, spiking, wrong, readouts, sources, ties=ties)
+    if not wrong and not readouts.within:
+        sources = [program.readout]
+    return Verdict(
+        target=target,
+        importer=importer,
+        version=network.version,
+        verdict=word,
+        spikes_compared=sum(golden.spikes[name].count for name in compared),
+        spikes_differing=sum(wrong.values()),
+        nodes_compared=len(compared),
+        nodes_total=len(spiking),
+        first_divergence=first,
+        sources=sources,
+        reason=reason,
+    )
+
+
+def _judge(
+    golden: Trace, spiking: list[str], wrong: dict[str, int], readouts: Readouts, sources: list[str], *, ties: bool
+) -> tuple[Word, str]:
+    differ = f"the readout differs by at most {readouts.worst:.3g}"
+    if not spiking:
+        if readouts.worst == 0.0:
+            return "EXACT", "no node spikes; every output is equal"
+        if readouts.within and readouts.same_decision:
+            return "TIES", f"no node spikes; {differ}, within float32 rounding, and every decision is the same"
+        return "DIVERGENT", f"no node spikes; {differ}, more than float32 rounding explains"
+    if not golden.count:
+        return "SILENT", "nothing spiked, so nothing is proved; give an input that makes the network spike"
+    if not wrong:
+        if readouts.within:
+            return "EXACT", "every spike is equal"
+        return "DIVERGENT", f"every spike is equal, but {differ}, more than float32 rounding explains"
+    if not sources:
+        return "DIVERGENT", "every node alone gives the reference's spikes: the graph is wired differently"
+    if ties and readouts.same_decision:
+        return "TIES", "every difference starts within float32 rounding of a threshold; every decision is the same"
+    if ties:
+        return "DIVERGENT", "the differences start within float32 rounding of a threshold, but a decision changed"
+    return "DIVERGENT", f"{', '.join(sources)} differ even when fed the reference's own spikes"
+
+
+def differing(golden: Trace, trace: Trace, name: str) -> int:
+    """Return how many entries of ``name`` differ."""
+    ours, theirs = golden.spikes[name].bits, trace.spikes[name].bits
+    return int(np.bitwise_count(ours ^ theirs).sum(dtype=np.int64))
+
+
+def compare_readouts(program: Program, golden: Trace, other: Program, trace: Trace) -> Readouts:
+    """Compare the readouts, each taken as its own contract says."""
+    ours, theirs = golden.read(program.contract.readout), trace.read(other.contract.readout)
+    gap = np.abs(ours - theirs)
+    worst = float(gap.max(initial=0.0))
+    if program.contract.readout.reduction == "argmax":
+        return Readouts(worst == 0.0, worst, worst == 0.0)
+    same = bool(np.array_equal(decision(ours), decision(theirs)))
+    within = worst == 0.0 or bool(np.all(gap <= readout_bound(program, golden)))
+    return Readouts(same, worst, within)
+
+
+def first_divergence(program: Program, golden: Trace, trace: Trace, wrong: dict[str, int]) -> Divergence:
+    """Return the earliest differing entry; of several in one step, the one earliest in the graph."""
+    best: tuple[int, str, tuple[int, ...]] | None = None
+    for name in wrong:  # in the order of the graph
+        unequal = golden.unpack(name) != trace.unpack(name)
+        step = int(unequal.reshape(len(unequal), -1).any(axis=1).argmax())
+        if best is None or step < best[0]:
+            where = np.unravel_index(int(unequal[step].argmax()), unequal[step].shape)
+            best = (step, name, tuple(int(i) for i in where))
+    if best is None:
+        raise ValueError("nothing differs")
+    step, name, (sample, *neuron) = best
+    u = next(u for t, (u, _, _) in enumerate(membranes(program, golden, name)) if t == step)
+    membrane, threshold = float(u[sample, *neuron]), _threshold(program.nodes[name], tuple(neuron))
+    return Divergence(
+        node=name,
+        step=step,
+        sample=sample,
+        neuron=list(neuron),
+        membrane=membrane,
+        threshold=threshold,
+        margin=membrane - threshold,
+    )
+
+
+def _threshold(node: n.Node, neuron: tuple[int, ...]) -> float:
+    theta = node.theta if isinstance(node, (n.Neuron, n.Threshold)) else None
+    return float(theta[neuron]) if isinstance(theta, np.ndarray) else float(theta or 0.0)
+
+
+def find_sources(program: Program, golden: Trace, network: Network, wrong: dict[str, int]) -> tuple[list[str], bool]:
+    """Return the nodes that differ even when fed the reference's own spikes, and whether all of them are ties."""
+    sources, ties = [], True
+    for name in wrong:
+        if name not in network.steps:
+            continue
+        differs, tie = _replay_node(program, golden, network, name)
+        if differs:
+            sources.append(name)
+            ties = ties and tie
+    return sources, ties
+
+
+def _replay_node(program: Program, golden: Trace, network: Network, name: str) -> tuple[bool, bool]:
+    """Return whether ``name`` alone differs, and whether each neuron's first difference is within rounding."""
+    train = golden.unpack(name)
+    seen: Array = np.zeros(train.shape[1:], dtype=bool)
+    differs, tie = False, True
+    node = program.nodes[name]
+    theta = node.theta if isinstance(node, (n.Neuron, n.Threshold)) and node.theta is not None else 0.0
+    pairs = zip(replay(network, golden, name), membranes(program, golden, name), strict=True)
+    for t, (theirs, (u, _, bound)) in enumerate(pairs):
+        fresh = (theirs.reshape(seen.shape) != train[t]) & ~seen
+        if fresh.any():
+            differs = True
+            tie = tie and bool(np.all(np.abs(u - theta)[fresh] <= np.broadcast_to(bound, u.shape)[fresh]))
+            seen |= fresh
+    return differs, tie
