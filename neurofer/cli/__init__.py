@@ -1,0 +1,108 @@
+"""The command line: one file per verb. What is heavy is imported by the verb that needs it, when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from neurofer import __version__
+from neurofer.cli.outcome import command
+from neurofer.errors import NeuroferError
+
+VERBS = ("train", "export", "verify", "energy", "report", "inspect", "targets", "doctor", "demo")
+"""Each is a function of its own name in the module of that name; here in the order of the work."""
+
+# Typer brings its own copy of click in some versions and uses the package in others: this is the class it raises.
+_ClickException = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_USAGE, _BUG, _INTERRUPTED, _BROKEN_PIPE = 3, 70, 130, 141
+
+
+def build() -> typer.Typer:
+    """Return the application with all verbs."""
+    app = typer.Typer(
+        name="neurofer",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_root)
+    for verb in VERBS:
+        app.command(verb)(command(getattr(import_module(f"neurofer.cli.{verb}"), verb)))
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"neurofer {__version__}\n")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Deploy spiking networks, and know spike by spike that they are still the same.
+
+    A NETWORK is a recipe (conv-snn, spiking-fer, digits), a checkpoint (.safetensors), a .nir file or a bundle.
+
+    Exit codes: 0 the same network; 1 it differs, or nothing spiked; 2 refused; 3 wrong call or input; 4 not installed.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    _quieten()
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; the one place where errors become words.
+
+    A NeuroferError is told without a traceback; anything else is a fault of neurofer's and keeps it.
+    """
+    try:
+        code = build()(arguments, standalone_mode=False)
+    except NeuroferError as error:
+        sys.stderr.write(f"neurofer: {error}\n")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("neurofer: interrupted; nothing was left half-written\n")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at exit
+        return _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
+        if isinstance(error, _ClickException):
+            return _usage(error)
+        import traceback
+
+        sys.stderr.write(f"{traceback.format_exc()}neurofer: this is a fault in neurofer, please report it\n")
+        return _BUG
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    path = "neurofer" if context is None else context.command_path
+    if error.format_message():
+        sys.stderr.write(f"{path}: {error.format_message()}\n  next: {path} --help\n")
+    elif context is not None:
+        sys.stderr.write(context.get_help() + "\n")
+    return _USAGE
+
+
+def _quieten() -> None:
+    """Silence what third-party packages say when they are imported; what goes wrong in them still raises."""
+    import logging
+    import warnings
+
+    os.environ.setdefault("LOGURU_LEVEL", "ERROR")  # spikingjelly
+    logging.disable(logging.WARNING)  # norse on parameters it ignores (verdicts tell), torch on missing Triton
+    warnings.simplefilter("ignore")

@@ -1,0 +1,107 @@
+"""The report for human readers, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from neurofer.energy import EnergyReport
+from neurofer.report.report import Report
+from neurofer.verify.verdict import Divergence, Verdict, Verification
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown, ending in a newline."""
+    sections = [
+        _head(report),
+        _verdicts(report.verification) if report.verification else "",
+        _list("Other checks", report.checks),
+        *(_energy(energy) for energy in report.energy),
+        _spikes(report),
+        _list("What the artifact cannot say by itself", report.caveats),
+        _list("Versions", [f"{name} {number}" for name, number in report.versions.items()]),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _head(report: Report) -> str:
+    contract = report.contract
+    facts = {
+        "weights": report.weights,
+        "target": report.target,
+        "parameters": f"{report.parameters:,}",
+        "multiply-adds": f"{report.mult_adds:,} per sample",
+        "steps": f"{contract.steps} of {contract.dt:g} s",
+        "input": f"{contract.encoder}; {report.sample}",
+        "readout": contract.readout.reduction,
+        **{f"accuracy, {name}": f"{value:.1%}" for name, value in report.accuracy.items()},
+        "seed": str(report.seed),
+        "command": f"`{report.command}`",
+    }
+    return f"# {report.network} on {report.target}\n\n{table(('fact', 'value'), facts.items())}"
+
+
+def _verdicts(verification: Verification) -> str:
+    rows = [
+        (v.target, v.importer, v.version, v.verdict, f"{v.spikes_compared:,}", f"{v.spikes_differing:,}")
+        for v in verification.targets
+    ]
+    header = ("target", "importer", "version", "verdict", "spikes compared", "entries differing")
+    parts = ["## Verdicts", table(header, rows)]
+    reasons = [f"- **{v.target}, {v.importer}**: {_reason(v)}" for v in verification.targets if v.verdict != "EXACT"]
+    return "\n\n".join([*parts, "\n".join(reasons)] if reasons else parts)
+
+
+def _reason(verdict: Verdict) -> str:
+    text = " ".join(verdict.reason.split())
+    return f"{text}; first: {divergence(verdict.first_divergence)}" if verdict.first_divergence else text
+
+
+def divergence(first: Divergence) -> str:
+    """Return the first entry that differs, in words."""
+    where = ", ".join(str(i) for i in first.neuron)
+    return (
+        f"node {first.node}, step {first.step}, sample {first.sample}, neuron [{where}]: membrane {first.membrane:.9g}, "
+        f"threshold {first.threshold:.9g}, margin {first.margin:.3g}"
+    )
+
+
+def _energy(energy: EnergyReport) -> str:
+    rows = [
+        (
+            layer.name,
+            layer.kind,
+            layer.input_class,
+            _number(layer.macs_ann),
+            _number(layer.rate_in),
+            _number(layer.acs),
+            _number(layer.macs),
+            _number(layer.energy_pj),
+        )
+        for layer in energy.layers
+    ]
+    header = ("layer", "kind", "input", "MACs of the ANN", "rate in", "ACs", "MACs", "energy pJ")
+    total = f"ANN {_number(energy.e_ann_mj)} mJ, SNN {_number(energy.e_snn_mj)} mJ, ratio {_number(energy.ratio)}"
+    scope = f"Per inference, profile {energy.profile}; operations summed over {energy.samples} sample(s)."
+    notes = "\n".join(f"- {note}" for note in energy.notes)
+    return f"## Energy by formula {energy.formula}\n\n{total}. {scope}\n\n{table(header, rows)}\n\n{notes}".rstrip()
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _spikes(report: Report) -> str:
+    rows = [(node.name, f"{node.spikes:,}", f"{node.rate:.3f}") for node in report.spikes]
+    return f"## Recorded spikes\n\n{table(('node', 'spikes', 'rate'), rows)}" if rows else ""
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"## {title}", "", *(f"- {line}" for line in lines)]) if lines else ""
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
