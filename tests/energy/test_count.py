@@ -14,8 +14,10 @@ from neurofer.energy.count import count, dense_macs, existing_taps, reached
 from neurofer.errors import UsageError
 from neurofer.ir import BINARY, Contract, Domain, Edge, Program, Spikes, Trace
 from neurofer.ir import nodes as n
+from neurofer.nets.spiking_fer import SpikingFER
 from tests.energy.per_spike import fan_out, per_spike
 from tests.energy.random_traces import random_trace
+from tests.energy.resnets import sew_resnet18
 from tests.strategies import Sketch, chain, dyadic, frames, programs, rngs
 
 
@@ -262,6 +264,32 @@ def test_network_agrees_with_the_counter_of_spikingjelly():
         scope = next(scope for scope in found if scope.split(".")[-1] == name)
         assert 0 < done[name].acs == sum(found[scope].values())
     assert sum(ops.acs for ops in done.values()) == counter.get_total()
+
+
+def test_spiking_fer_agrees_with_the_counter_of_spikingjelly_where_spikes_are_binary():
+    torch.manual_seed(0)
+    network = SpikingFER(width=8).train()  # BatchNorm by the statistics of the batch keeps all layers spiking
+    for name, module in network.named_modules():
+        if name.endswith("bn2"):
+            nn.init.ones_(module.weight)  # zero at first: no second convolution of a block would spike
+    program = sew_resnet18(64, width=8)
+    x = (np.random.default_rng(5).random((6, 2, 2, 64, 64)) < 0.3).astype(np.float32)
+    trains = {}
+    for name, module in network.named_modules():
+        if name in program.nodes and isinstance(module, neuron.IFNode):
+            module.register_forward_hook(lambda _, __, y, name=name: trains.update({name: Spikes.pack(y.numpy())}))
+    counter = SynOpCounter()
+    with torch.no_grad(), DispatchCounterMode([counter]):
+        network(torch.from_numpy(x))
+    done = count(program, Trace(6, 2, {"input": x}, trains))
+    found = {scope.split(".", 1)[-1]: sum(numbers.values()) for scope, numbers in counter.get_counts().items()}
+    classes = {name: ops.input_class for name, ops in done.items()}
+    binary = [name for name, kind in classes.items() if kind == "binary"]
+    assert len(binary) == 10  # conv1, and what pooling or the first half of a block feeds
+    assert {name: done[name].acs for name in binary} == {name: found[name] for name in binary}
+    assert all(done[name].acs > 0 for name in binary)
+    assert classes["layer4.1.conv1"] == "integer"
+    assert done["layer4.1.conv1"].acs > done["layer4.1.conv1"].acs_nnz
 
 
 def test_packed_samples_do_not_leak_into_each_other():
