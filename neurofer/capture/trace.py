@@ -1,0 +1,149 @@
+"""Module -> torch.fx graph: the forward is run once on proxies; layers and neurons stay whole."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import fx, nn
+
+from neurofer.capture.framework import Framework, Inside
+from neurofer.errors import CaptureError, Problem
+from neurofer.nets.time import Repeat
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+def enter(x: Any, inside: Inside) -> Any:
+    """Mark where a container takes the time axis apart; never called, only traced."""
+    return x
+
+
+def leave(x: Any) -> Any:
+    """Mark where a container puts the time axis back; never called, only traced."""
+    return x
+
+
+class Entry(nn.Module):
+    """Calls the network with one argument, so that its other arguments keep their defaults."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Any) -> Any:
+        return self.network(x)
+
+
+class InPlaceProxy(fx.Proxy):
+    """Records ``a += b`` as what it is: fx takes it for ``a = a + b``, which differs where ``a`` has a second name."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.iadd, other)
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.itruediv, other)
+
+    def _in_place(self, function: Callable[..., Any], other: Any) -> fx.Proxy:
+        proxy: fx.Proxy = self.tracer.create_proxy("call_function", function, (self, other), {})
+        return proxy
+
+
+class CaptureTracer(fx.Tracer):
+    """Traces into users' modules and keeps torch's and the framework's own whole; paths are those of the network.
+
+    Args:
+        framework: tells which modules are whole and which are containers over time.
+        steps: T if it is known, so that a forward can loop over its input.
+    """
+
+    def __init__(self, framework: Framework, steps: int | None) -> None:
+        super().__init__()
+        self.framework, self.steps = framework, steps
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if isinstance(m, Repeat) or self.framework.layer(m) is not None or self.framework.leaf(m):
+            return True
+        return type(m).__module__.startswith("torch.nn") and not isinstance(m, _CONTAINERS)
+
+    def path_of_module(self, mod: nn.Module) -> str:
+        return super().path_of_module(mod).removeprefix("network").removeprefix(".")
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        inside = self.framework.inside(m)
+        if inside is None:
+            return super().call_module(m, forward, args, kwargs)
+        entered = self.create_proxy("call_function", enter, (*args, inside), {})
+        found = super().call_module(m, lambda x: nn.Sequential.forward(m, x), (entered,), {})  # type: ignore[arg-type]
+        return self.create_proxy("call_function", leave, (found,), {})
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return InPlaceProxy(node, self)
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        if obj.node.op == "placeholder" and self.steps is not None:
+            return iter([obj[t] for t in range(self.steps)])
+        found: Iterator[Any] = super().iter(obj)
+        return found
+
+
+def trace(network: nn.Module, framework: Framework, steps: int | None) -> fx.Graph:
+    """Trace the forward of ``network`` in evaluation mode; the network is the same afterwards as before.
+
+    Raises:
+        CaptureError: the forward branches on data, or does what cannot run on proxies; names the module path and all
+            modules that could not be captured either.
+    """
+    tracer = CaptureTracer(framework, steps)
+    with _evaluating(network):
+        try:
+            return tracer.trace(Entry(network))
+        except (ValueError, TypeError, AttributeError, RuntimeError, LookupError, NotImplementedError) as error:
+            path = next(reversed(tracer.module_stack.values()), ("", None))[0]
+            problem = Problem(
+                path or type(network).__name__,
+                f"its forward cannot be traced: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                "a forward of module calls and sums whose branches and loops do not depend on tensors; for time "
+                "loops over the input give steps=, to repeat an image use neurofer.nets.time.Repeat",
+            )
+            raise CaptureError(
+                f"{type(network).__name__} cannot be captured", problems=[problem, *unknown_modules(network, framework)]
+            ) from error
+
+
+def unknown_modules(network: nn.Module, framework: Framework) -> list[Problem]:
+    """Return every module that would stay whole but that no layer of the framework describes."""
+    tracer = CaptureTracer(framework, None)
+    leaves = [(path, m) for path, m in network.named_modules() if tracer.is_leaf_module(m, path)]
+    known = [m for _, m in leaves if isinstance(m, Repeat) or framework.inside(m) or framework.layer(m)]
+    return [unknown(path, m) for path, m in leaves if m not in known and not _below(path, leaves)]
+
+
+def _below(path: str, leaves: list[tuple[str, nn.Module]]) -> bool:
+    return any(above != path and path.startswith(f"{above}." if above else "") for above, _ in leaves)
+
+
+def unknown(path: str, module: nn.Module) -> Problem:
+    """Return the problem of a module that no layer describes."""
+    kind = f"{type(module).__module__.split('.')[0]}'s {type(module).__name__}"
+    return Problem(path or type(module).__name__, f"{kind} cannot be captured", "a module listed by neurofer.capture")
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Show the forward ``training = False`` everywhere, without touching what modules do in ``train()``."""
+    before = {module: module.training for module in network.modules()}
+    for module in before:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training
