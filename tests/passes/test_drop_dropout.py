@@ -1,4 +1,5 @@
 from hypothesis import given
+from hypothesis import strategies as st
 
 from neurofer.ir import Edge, Program
 from neurofer.ir import nodes as n
@@ -19,24 +20,24 @@ def test_a_program_without_dropout_is_returned_as_it_is():
     assert drop_dropout(program) is program
 
 
-def joined(rng, *, summed):
-    """Two layers joined by a Concat, the first behind a Dropout (of the sum of two layers)."""
+def joined(rng, *, order=("drop", "c"), summed=False):
+    """Two layers joined by a Concat, one behind a Dropout (of the sum of two layers)."""
     sketch = Sketch()
     sketch.add(n.Input((3,)), "input")
     first = [sketch.add(n.Linear(dyadic(rng, (2, 3))), name, ["input"]) for name in ("a", "b")[: 1 + summed]]
     sketch.add(n.Dropout(), "drop", first)
-    other = sketch.add(n.Linear(dyadic(rng, (2, 3))), "c", ["input"])
-    sketch.add(n.Concat(0), "join", ["drop", other])
+    sketch.add(n.Linear(dyadic(rng, (2, 3))), "c", ["input"])
+    sketch.add(n.Concat(0), "join", order)
     sketch.add(n.Neuron(), "neuron")
     sketch.add(n.Output(), "output")
     return sketch.program()
 
 
-@given(rngs)
-def test_what_a_concat_joins_keeps_its_order(rng):
-    program = joined(rng, summed=False)
+@given(st.permutations(("drop", "c")), rngs)
+def test_what_a_concat_joins_keeps_its_order(order, rng):
+    program = joined(rng, order=order)
     dropped = drop_dropout(program)
-    assert [e.source for e in dropped.predecessors("join")] == ["a", "c"]
+    assert [e.source for e in dropped.predecessors("join")] == ["a" if name == "drop" else name for name in order]
     assert_same(program, dropped, frames(rng, program))
 
 
@@ -65,6 +66,7 @@ def test_a_sum_of_a_value_and_its_dropout_stays_a_sum(rng):
 def test_two_delays_in_a_row_stay_two(rng):
     nodes = {
         "input": n.Input((3,)),
+        "scaled": n.Scale(0.5),
         "first": n.Neuron(),
         "drop": n.Dropout(),
         "second": n.Neuron(),
@@ -75,7 +77,8 @@ def test_two_delays_in_a_row_stay_two(rng):
         Edge("input", "drop"),
         Edge("first", "drop", 1),
         Edge("drop", "second", 1),
-        Edge("first", "second"),
+        Edge("input", "scaled"),
+        Edge("scaled", "second"),
         Edge("second", "output"),
     )
     program = Program(nodes, edges, chain(n.Input((1,)), n.Relu()).contract)

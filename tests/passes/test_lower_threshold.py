@@ -37,13 +37,14 @@ def test_all_thresholds_a_neuron_would_remember_below_are_named():
         n.Input((2,), Domain("integer", 3)),
         ("two", n.Threshold(1.5, ">")),
         ("one", n.Threshold(1.0, ">")),
+        ("more", n.Threshold(1.25, ">=")),
         ("none", n.Threshold(np.array([0.5, 0.0]), ">=")),
         ("linear", n.Linear(np.eye(2))),
         ("real", n.Threshold(0.5)),
     )
     with pytest.raises(PassError) as error:
         lower_threshold(program)
-    assert [p.where for p in error.value.problems] == ["two", "one", "none", "real"]
+    assert [p.where for p in error.value.problems] == ["two", "one", "more", "none", "real"]
     assert "a neuron remembers inputs below its threshold 1.5" in str(error.value)
     assert "instead: a threshold with 0 < theta <= 1 for the comparison >=" in str(error.value)
     assert "real: its input is real" in str(error.value)
