@@ -77,6 +77,12 @@ class Network:
             before = {edge.source: values[edge.source] for edge in self.program.edges if edge.delay}
             yield values
 
+    def values(self, inputs: Array | Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+        """Yield the output of every node at each step: name -> ``[N, *shape]``, in the simulator's own precision."""
+        frames = check_inputs(self.program, inputs)
+        for found in self._walk(frames, len(next(iter(frames.values())))):
+            yield {name: self.drop(value) for name, value in found.items()}
+
     def step(self, name: str, x: Any, state: Any) -> tuple[Any, Any]:
         """Run one node for one step."""
         if isinstance(self.program.nodes[name], (Input, Output, Concat)):

@@ -1,4 +1,4 @@
-"""ONNX: stateless programs (the ANN baselines) written node by node, and run in ONNX Runtime to check what was written."""
+"""ONNX: stateless programs (the ANN baselines), written node by node, and run in ONNX Runtime as they were written."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def model(program: Program) -> ModelProto:
         RefusedError: neurons and whatever else has no form here, all at once; or a model beyond 2 GB.
     """
     _refuse(program)
-    graph, values = _Graph(), {}
+    graph = _Graph()
+    values: dict[str, str] = {}
     for name in program.order:
         values[name] = _write(graph, program, name, [values[edge.source] for edge in program.predecessors(name)])
     proto = helper.make_graph(
@@ -271,12 +272,10 @@ def read(path: str | Path, program: Program) -> OnnxNetwork:
         content = Path(path).read_bytes()
         made = onnx.load_from_string(content)
         onnx.checker.check_model(made)
-    except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
+    except Exception as error:  # the file, protobuf and the checker each raise their own
         raise ReadError(
             "no complete ONNX model", where=str(path), why=str(error), next_step="export it again"
         ) from error
-    except Exception as error:  # protobuf's DecodeError: importing its module only to name it is not worth it
-        raise ReadError("not an ONNX model", where=str(path), why=str(error), next_step="export it again") from error
     for kind, found, expected in (
         ("inputs", made.graph.input, program.inputs),
         ("outputs", made.graph.output, program.outputs),

@@ -1,4 +1,4 @@
-"""The simulators by name. A new one is one file in this folder and one line here."""
+"""What runs programs, by name. A new simulator or runtime is one file in this folder and one line here."""
 
 from __future__ import annotations
 
@@ -18,37 +18,48 @@ if TYPE_CHECKING:
 SIMULATORS = ("norse", "snntorch", "spikingjelly")
 """Simulators with an importer of ours and one of their own; the name is that of the package and of the module here."""
 
+RUNTIMES = ("onnx",)
+"""What runs the file we emit as it is: its own importer is the only one."""
+
+
+def importers(name: str) -> tuple[str, ...]:
+    """Return the routes into a simulator or runtime, ours first."""
+    return ("stock",) if name in RUNTIMES else ("neurofer", "stock")
+
 
 def simulator(name: str) -> Any:
-    """Return the backend module of a simulator.
+    """Return the backend module of a simulator or runtime.
 
     Raises:
         UsageError: no such simulator.
         MissingPackageError: it is not installed.
     """
-    if name not in SIMULATORS:
-        raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(SIMULATORS)}")
+    known = (*SIMULATORS, *RUNTIMES)
+    if name not in known:
+        raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(known)}")
+    extra = "onnx" if name in RUNTIMES else "simulators"
     try:
         return import_module(f"neurofer.backends.{name}")
     except (ModuleNotFoundError, PackageNotFoundError) as error:
         raise MissingPackageError(
-            f"{name} is not installed", why=str(error), next_step="pip install 'neurofer[simulators]'"
+            f"{name} is not installed", why=str(error), next_step=f"pip install 'neurofer[{extra}]'"
         ) from error
 
 
 def version(name: str) -> str:
     """Return name and version of an installed simulator, the name alone if it is not installed."""
+    package = f"{name}runtime" if name in RUNTIMES else name
     try:
-        return f"{name} {installed_version(name)}"
+        return f"{package} {installed_version(package)}"
     except PackageNotFoundError:
-        return name
+        return package
 
 
 def load(name: str, program: Program, *, importer: str = "neurofer", graph: nir.NIRGraph | None = None) -> Network:
-    """Return ``program`` inside a simulator.
+    """Return ``program`` inside a simulator or runtime.
 
     Args:
-        name: the simulator.
+        name: the simulator or runtime.
         program: what to run.
         importer: ``neurofer`` (ours, on the simulator's neurons) or ``stock`` (the simulator's released importer).
         graph: what the stock importer reads; without it, the form we emit for it.
@@ -58,7 +69,7 @@ def load(name: str, program: Program, *, importer: str = "neurofer", graph: nir.
         RefusedError: it cannot run the program, or the form it reads cannot say it.
     """
     backend = simulator(name)
-    if importer == "neurofer":
+    if importer == "neurofer" or name in RUNTIMES:
         network: Network = backend.load(program)
         return network
     stock: Network = backend.STOCK.load(program) if graph is None else backend.STOCK.read(graph, program)

@@ -1,34 +1,132 @@
-"""How far float32 rounding can move a membrane: the bound that tells a tie from a difference in meaning.
+"""How far float32 rounding can move a value: the bound that tells a tie from a difference in meaning.
 
-A sum of n terms in float32 is off by at most about ``(n + 2) * 2^-23`` times the sum of the absolute terms, in whatever
-order it is taken. A spike that flips while its membrane is farther than that from the threshold was not flipped by
-rounding.
+A sum of k terms in float32 is off by less than ``(k + 2) * 2^-23`` times the sum of the absolute terms, in whatever order
+it is taken. Beside every exact value runs a bound on its error: each operation passes its inputs' bounds on and adds its
+own (running error analysis: Higham, Accuracy and Stability of Numerical Algorithms, section 3.3). A spike that flips while
+its membrane is farther than that from the threshold was not flipped by rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from neurofer.backends import reference
+from neurofer.backends.network import Network, Step
 from neurofer.ir import Program, Trace
 from neurofer.ir import nodes as n
 from neurofer.ir.nodes import Array, Coefficient
 from neurofer.ir.trace import read
-from neurofer.verify.replay import drive, magnitudes, terms
+from neurofer.verify.replay import drive
 
 ROUNDING = 2.0**-23
 
 
-def _drives(program: Program, golden: Trace, name: str) -> Iterator[tuple[Array, Array, Array]]:
-    """Yield the value, the sum of absolute terms and the number of terms that enter ``name`` at each step."""
-    exact = drive(reference.load(program), golden, name)
-    size = drive(reference.load(magnitudes(program)), _nonnegative(golden), name)
-    count = drive(reference.load(terms(program)), _nonzero(golden), name)
-    yield from zip(exact, size, count, strict=True)
+@dataclass(frozen=True)
+class Bounded:
+    """A value as the reference has it, and the most by which a float32 runtime can be off."""
+
+    value: Array
+    error: Array
+
+    @classmethod
+    def exact(cls, value: Any) -> Bounded:
+        """Return a value that float32 holds up to its own rounding (not at all for spikes and small integers)."""
+        value = np.asarray(value, np.float64)
+        return cls(value, np.abs(value - value.astype(np.float32)))
+
+    def __add__(self, other: Bounded) -> Bounded:
+        value = self.value + other.value
+        return Bounded(value, self.error + other.error + ROUNDING * np.abs(value))
+
+    def times(self, factor: Coefficient) -> Bounded:
+        """Return the product with a coefficient, which is itself rounded to float32."""
+        value = factor * self.value
+        return Bounded(value, np.abs(factor) * self.error + 2 * ROUNDING * np.abs(value))
+
+    def where(self, condition: Array, other: Bounded) -> Bounded:
+        """Return ``other`` where ``condition`` holds, else this."""
+        value = np.where(condition, other.value, self.value)
+        return Bounded(value, np.where(condition, other.error, self.error))
+
+
+def load(program: Program) -> Network:
+    """Return the program ready to run on Bounded values."""
+    steps = {name: _step(node) for name, node in program.nodes.items()}
+    return Network(program, steps, Bounded.exact, lambda x: np.asarray(x.value), _join, "float64 with error bounds")
+
+
+def _join(parts: Sequence[Bounded], axis: int) -> Bounded:
+    values, errors = [part.value for part in parts], [part.error for part in parts]
+    return Bounded(np.concatenate(values, axis), np.concatenate(errors, axis))
+
+
+def _step(node: n.Node) -> Step:
+    if isinstance(node, n.Neuron):
+        return lambda x, state: _charge_and_reset(node, x, state)[1:]
+    if isinstance(node, n.Delay):
+        return partial(_delay, reference.step_function(node))
+    return lambda x, state: (_stateless(node, x), state)
+
+
+def _delay(step: Step, x: Bounded, state: Any) -> tuple[Bounded, Any]:
+    values, errors = (None, None) if state is None else state
+    value, values = step(x.value, values)
+    error, errors = step(x.error, errors)
+    return Bounded(value, error), (values, errors)
+
+
+def _stateless(node: n.Node, x: Bounded) -> Bounded:
+    value = reference.stateless(node, x.value)
+    match node:
+        case n.Linear() | n.Conv1d() | n.Conv2d():
+            size = reference.stateless(_absolute(node, node.bias), np.abs(x.value))
+            passed = reference.stateless(_absolute(node, None), x.error)
+            return Bounded(value, passed + (node.weight[0].size + 3) * ROUNDING * size)
+        case n.SumPool2d() | n.AvgPool2d():
+            area = node.kernel[0] * node.kernel[1]
+            size = reference.stateless(node, np.abs(x.value))
+            return Bounded(value, reference.stateless(node, x.error) + (area + 2) * ROUNDING * size)
+        case n.Scale():
+            return x.times(node.scale)
+        case n.BatchNorm():
+            scale = n.BatchNorm(
+                np.zeros_like(node.mean), node.var, np.abs(node.weight), np.zeros_like(node.bias), node.eps
+            )
+            size = reference.stateless(scale, np.abs(x.value) + np.abs(value))
+            return Bounded(value, reference.stateless(scale, x.error) + 8 * ROUNDING * (size + np.abs(value)))
+        case n.Relu():
+            return Bounded(value, x.error)
+        case n.Threshold():
+            return Bounded(value, np.zeros_like(value))
+    # a maximum is off by at most the largest error in its window; what only moves values moves their errors
+    return Bounded(value, reference.stateless(node, x.error))
+
+
+def _absolute(node: Any, bias: Array | None) -> Any:
+    weight, bias = np.abs(node.weight), None if bias is None else np.abs(bias)
+    if isinstance(node, n.Linear):
+        return n.Linear(weight, bias)
+    return type(node)(weight, bias, node.stride, node.padding, node.dilation, node.groups)
+
+
+def _charge_and_reset(node: n.Neuron, x: Bounded, state: Any) -> tuple[Bounded, Bounded, Any]:
+    """Return membrane ``u``, output and next state of a Neuron, each with its bound."""
+    v, i = (Bounded.exact(node.v_init), Bounded.exact(node.i_init)) if state is None else state
+    i = x if node.alpha_syn is None else i.times(node.alpha_syn) + x.times(node.w_in)
+    u = v.times(node.alpha_mem) + i.times(node.gain) + Bounded.exact(node.offset)
+    if node.theta is None:
+        return u, u, (u, i)
+    s = u.value >= node.theta if node.compare == ">=" else u.value > node.theta
+    if node.reset == "hard" or node.delta is None:
+        v = u.where(s, Bounded.exact(node.v_reset))
+    else:
+        v = u.where(s, u + Bounded.exact(-np.asarray(node.delta)))
+    return u, Bounded.exact(s), (v, i)
 
 
 def membranes(program: Program, golden: Trace, name: str) -> Iterator[tuple[Array, Array, Array]]:
@@ -37,65 +135,25 @@ def membranes(program: Program, golden: Trace, name: str) -> Iterator[tuple[Arra
     Args:
         program: the reference's program.
         golden: the reference's trace.
-        name: a Neuron that spikes, or a Threshold.
+        name: a Neuron or a Threshold.
     """
     node = program.nodes[name]
-    if not isinstance(node, n.Neuron):
-        theta = node.theta if isinstance(node, n.Threshold) else 0.0
-        for x, size, count in _drives(program, golden, name):
-            yield x, reference.stateless(node, x), _bound(count, size + np.abs(theta))
-        return
-    state: object = None
-    current, membrane = _Sum(np.abs(node.i_init)), _Sum(np.abs(node.v_init))
-    for x, size, count in _drives(program, golden, name):
-        s, u, state = reference.neuron_step(node, x, state)
-        if node.alpha_syn is None:
-            current = _Sum(size, count)
+    theta = node.theta if isinstance(node, (n.Neuron, n.Threshold)) and node.theta is not None else 0.0
+    slack = ROUNDING * np.abs(theta)
+    state: Any = None
+    for x in drive(load(program), golden, name):
+        if isinstance(node, n.Neuron):
+            u, out, state = _charge_and_reset(node, x, state)
         else:
-            current = current.leak(node.alpha_syn).add(_Sum(size, count), node.w_in)
-        membrane = membrane.leak(node.alpha_mem).add(current, node.gain).add(_Sum(np.abs(node.offset), 1))
-        yield u, s, _bound(membrane.count, membrane.size)
-        if node.reset == "hard":
-            fired = s > 0
-            membrane = _Sum(np.where(fired, np.abs(node.v_reset), membrane.size), np.where(fired, 1, membrane.count))
-        elif node.delta is not None:
-            membrane = membrane.add(_Sum(s * np.abs(node.delta), s))
-
-
-@dataclass(frozen=True)
-class _Sum:
-    """The sum of the absolute terms of a value, and their number."""
-
-    size: Any
-    count: Any = 0
-
-    def leak(self, alpha: Coefficient) -> _Sum:
-        return _Sum(self.size * np.abs(alpha), self.count + 1)
-
-    def add(self, other: _Sum, factor: Coefficient = 1.0) -> _Sum:
-        return _Sum(self.size + np.abs(factor) * other.size, self.count + other.count)
+            u, out = x, _stateless(node, x)
+        yield u.value, out.value, np.broadcast_to(u.error + slack, u.value.shape)
 
 
 def readout_bound(program: Program, golden: Trace) -> Array:
     """Return the bound on the float32 rounding error of the readout, ``[N, *shape]``."""
-    name, readout = program.readout, program.contract.readout
-    sizes, counts = [], []
-    for _, magnitude, number in _drives(program, golden, name):
-        sizes.append(magnitude)
-        counts.append(number)
-    reduced = readout if readout.reduction == "last" else type(readout)("sum")
-    # a mean over steps divides, which costs one more rounding of a smaller value
-    return _bound(read(np.stack(counts), reduced), read(np.stack(sizes), reduced))
-
-
-def _bound(count: Array, size: Array) -> Array:
-    return np.asarray((count + 2) * ROUNDING * size)
-
-
-def _nonnegative(golden: Trace) -> Trace:
-    return Trace(golden.steps, golden.samples, {k: np.abs(v) for k, v in golden.inputs.items()}, golden.spikes)
-
-
-def _nonzero(golden: Trace) -> Trace:
-    inputs = {name: (value != 0).astype(np.float64) for name, value in golden.inputs.items()}
-    return Trace(golden.steps, golden.samples, inputs, golden.spikes)
+    values = list(drive(load(program), golden, program.readout))
+    readout = program.contract.readout
+    reduced = readout if readout.reduction in ("last", "rate") else type(readout)("sum")
+    error = read(np.stack([x.error for x in values]), reduced)
+    size = read(np.stack([np.abs(x.value) for x in values]), reduced)
+    return np.asarray(error + (len(values) + 2) * ROUNDING * size)

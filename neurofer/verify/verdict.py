@@ -78,7 +78,8 @@ def exit_code(verdicts: Iterable[Verdict], *, importer: str = "both", named: boo
 
     Args:
         verdicts: all rows.
-        importer: which importers were asked for; only ``neurofer`` rows decide unless ``stock`` was asked for alone.
+        importer: which importers were asked for; only ``neurofer`` rows decide unless ``stock`` was asked for alone, or
+            is the only route there is (onnx).
         named: whether the targets were named by the user.
         strict: whether a target that is not installed counts.
 
@@ -86,7 +87,9 @@ def exit_code(verdicts: Iterable[Verdict], *, importer: str = "both", named: boo
         1 any DIVERGENT or SILENT; 2 any REFUSED; 4 NOT_RUN for a named target, under ``strict``, or when nothing ran;
         else 0.
     """
-    deciding = [v for v in verdicts if importer == "stock" or v.importer == "neurofer"]
+    rows = list(verdicts)
+    ours = {row.target for row in rows if row.importer == "neurofer"}
+    deciding = [row for row in rows if importer == "stock" or row.importer == "neurofer" or row.target not in ours]
     words = [v.verdict for v in deciding]
     if "DIVERGENT" in words or "SILENT" in words:
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import nir
 
@@ -21,7 +21,7 @@ def verify(
     golden: Trace,
     *,
     on: Sequence[str] = registry.SIMULATORS,
-    importers: Iterable[Importer] = IMPORTERS,
+    importers: Sequence[Importer] = IMPORTERS,
     graph: nir.NIRGraph | None = None,
     progress: Callable[[str, Importer], None] | None = None,
 ) -> list[Verdict]:
@@ -30,7 +30,7 @@ def verify(
     Args:
         program: what the reference ran, lowered.
         golden: what it recorded.
-        on: names of the simulators.
+        on: names of simulators and runtimes.
         importers: ``neurofer`` (ours) and ``stock`` (the simulator's own).
         graph: a graph written by others, which stock importers read as it is; without it they read the form we emit
             for them.
@@ -38,7 +38,7 @@ def verify(
     """
     rows = []
     for target in on:
-        for importer in importers:
+        for importer in [importer for importer in importers if importer in registry.importers(target)]:
             if progress is not None:
                 progress(target, importer)
             rows.append(_row(program, golden, golden.inputs, target, importer, graph))
