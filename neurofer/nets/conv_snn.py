@@ -16,7 +16,8 @@ class ConvSNN(nn.Module):
     """Conv-SNN of Table 1: image [N, in_channels, size, size] -> firing rates of the last layer [N, classes].
 
     The image is the same at every step, so the first convolution and its BatchNorm stand before the time loop. With
-    the Poisson encoder the input is spikes [T, N, in_channels, size, size] and they stand inside it.
+    the Poisson encoder the input is spikes [T, N, in_channels, size, size] and they stand inside it. Weights
+    start from a Gaussian distribution (section 2.4).
 
     Args:
         classes: number of expressions.

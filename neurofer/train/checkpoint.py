@@ -46,7 +46,7 @@ def save_checkpoint(
     """
     about = _About(neurofer.__version__, recipe, which, metrics)
     tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    metadata = {_KEY: msgspec.json.encode(about).decode(), "recipe": recipe.name}
+    metadata = {_KEY: msgspec.json.encode(about).decode()}  # safetensors shuffles keys: one makes equal bytes
     return replace_file(Path(path), lambda file: save_file(tensors, file, metadata=metadata))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,16 +81,17 @@ def train(
         seed=recipe.training.seed if seed is None else seed,
     )
     recipe = msgspec.structs.replace(recipe, training=spec)
-    run = _Run(recipe, which, data, device)
-    state_file = out.with_name(f"{out.name}.resume")
-    if resume and state_file.exists():
-        run.restore(state_file)
-    while len(run.epochs) < spec.epochs:
-        epoch = run.advance()
-        replace_file(state_file, lambda file: torch.save(run.state(), file))
-        if progress is not None:
-            progress(epoch)
-    return _finish(run, out, state_file)
+    with _threads(spec.threads):
+        run = _Run(recipe, which, data, device)
+        state_file = out.with_name(f"{out.name}.resume")
+        if resume and state_file.exists():
+            run.restore(state_file)
+        while len(run.epochs) < spec.epochs:
+            epoch = run.advance()
+            replace_file(state_file, lambda file: torch.save(run.state(), file))
+            if progress is not None:
+                progress(epoch)
+        return _finish(run, out, state_file)
 
 
 def accuracy(
@@ -215,6 +217,16 @@ def _finish(run: _Run, out: Path, state_file: Path) -> Trained:
     save_checkpoint(out, run.module, run.recipe, metrics, which=run.which)
     state_file.unlink(missing_ok=True)
     return Trained(out, best, score, tuple(run.epochs))
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if number is None else number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:

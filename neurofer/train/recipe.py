@@ -47,7 +47,11 @@ class ContractSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainingSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Optimizer and schedule; `mse` compares the readout with the one-hot label."""
+    """Optimizer and schedule.
+
+    `mse` compares the readout with the one-hot label. `threads` limits torch: a small network is faster on one, and
+    sums are then added in the same order everywhere; None leaves it to torch.
+    """
 
     optimizer: Literal["adam", "sgd"]
     lr: Positive
@@ -58,6 +62,7 @@ class TrainingSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: NotNegative = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    threads: Natural | None = None
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -86,7 +86,7 @@ def test_soft_reset_has_no_reset_voltage():
 def test_output_is_the_firing_rate():
     network = awake(small(steps=5))
     spikes = []
-    network.act5.register_forward_hook(lambda m, i, o: spikes.append(o))
+    network.act5.register_forward_hook(lambda *call: spikes.append(call[-1]))
     with torch.no_grad():
         rates = network(5 * torch.rand(3, 1, 8, 8))
     assert rates.shape == (3, 10)

@@ -1,4 +1,4 @@
-"""The registry, and what holds for all networks: traceable without a loop over time, the names of their counterparts."""
+"""The registry, and what holds for all networks: traceable without a loop, named as their counterparts."""
 
 import subprocess
 import sys

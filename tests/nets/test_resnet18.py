@@ -13,7 +13,9 @@ def test_macs_are_equation_6(size, expected):
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.register_forward_hook(
-                    lambda m, i, o: macs.append(m.kernel_size[0] ** 2 * o[0, 0].numel() * m.in_channels * m.out_channels)
+                    lambda m, _, o: macs.append(
+                        m.kernel_size[0] ** 2 * o[0, 0].numel() * m.in_channels * m.out_channels
+                    )
                 )
         network(torch.empty(1, 12, size, size))
     assert len(macs) == 20
