@@ -147,6 +147,32 @@ def test_last_spikes_do_not_reach_recurrent_weights():
     assert done["back"].acs == 2 * 4
 
 
+def test_late_spikes_into_weights_are_counted_when_they_arrive():
+    sketch = Sketch()
+    sketch.add(n.Input((3,), BINARY), "input")
+    sketch.add(n.Linear(np.eye(3)), "layer")
+    sketch.add(n.Neuron(), "spikes")
+    sketch.add(n.Output(), "output")
+    sketch.edges.append(Edge("spikes", "layer", 1))
+    program = sketch.program(Contract(steps=4))
+    x = np.zeros((4, 1, 3))
+    x[0, 0, 0] = x[3, 0, 1] = 1
+    # The first spike comes round three times, the one of the last step never.
+    assert counted(program, x) == per_spike(program, x) == {"layer": (15, 15, 0)}
+
+
+def test_memory_between_layer_and_neuron_leaves_no_rate():
+    program = chain(
+        ("input", n.Input((1,), BINARY)),
+        ("layer", n.Linear(np.eye(1))),
+        ("sum", n.Neuron(theta=None)),
+        ("spikes", n.Neuron()),
+    )
+    trace = run(program, np.ones((1, 1, 1)))
+    assert trace.count == 1
+    assert count(program, trace)["layer"].rate_out is None
+
+
 def test_static_layers_are_counted_once_per_sample():
     nodes = (("input", n.Input((3,))), ("first", n.Linear(np.ones((4, 3)))), ("spikes", n.Neuron()))
     program = chain(*nodes, ("second", n.Linear(np.ones((2, 4)))), contract=Contract(steps=5, encoder="constant"))
