@@ -100,7 +100,7 @@ class Network:
             # at the first step a delayed edge carries zero, also where its source has a bias
         node = self.program.nodes[name]
         if isinstance(node, Concat):
-            return self.join(terms, node.axis + 1)
+            return self.join(terms, node.axis + 1 if node.axis >= 0 else node.axis)
         total = terms[0]
         for term in terms[1:]:
             total = total + term

@@ -56,10 +56,8 @@ def test_float32_never_leaves_the_bound(rng, depth, width, thin):
 
 def test_a_long_thin_net_needs_the_roundings_of_all_its_layers():
     rng = np.random.default_rng(3)
-    layers = [n.Input((1,))]
-    for _ in range(200):
-        layers.append(n.Linear(rng.uniform(0.7, 1.4, (1, 1)).astype(np.float32)))
-    program = line(*layers)
+    layers = [n.Linear(rng.uniform(0.7, 1.4, (1, 1)).astype(np.float32)) for _ in range(200)]
+    program = line(n.Input((1,)), *layers)
     gap, bound = gap_and_bound(program, np.abs(images(rng, program, 64)) + 1)
     one_layer = 3 * 2.0**-23 * np.abs(reference.run(program, np.ones((1, 1), np.float32)).outputs["output"]).max()
     assert np.all(gap <= bound)
