@@ -49,7 +49,9 @@ def _iaf(node: n.Neuron) -> Step:
     gain, v_init = tensor(node.gain), tensor(node.v_init)
 
     def step(x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        return cell(gain * x, IAFFeedForwardState(v=v_init.expand_as(x)) if state is None else state)
+        start = IAFFeedForwardState(v=v_init.expand_as(x)) if state is None else state
+        spike, state = cell(gain * x, start)
+        return spike, state
 
     return step
 
@@ -69,7 +71,9 @@ def _lif(node: n.Neuron) -> Step:
     gain, offset, v_init = tensor(node.gain / leak), tensor(node.offset / leak), tensor(node.v_init)
 
     def step(x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        return cell(gain * x + offset, LIFBoxFeedForwardState(v=v_init.expand_as(x)) if state is None else state)
+        start = LIFBoxFeedForwardState(v=v_init.expand_as(x)) if state is None else state
+        spike, state = cell(gain * x + offset, start)
+        return spike, state
 
     return step
 
@@ -89,7 +93,8 @@ def _general(node: n.Neuron) -> Step:
         z = threshold(u - theta, "super", 100.0)
         return z, (torch.where(z > 0, c["v_reset"], u) if node.reset == "hard" else u - c["delta"] * z, i)
 
-    return SNNCell(activation, lambda x: (c["v_init"].expand_as(x), c["i_init"].expand_as(x)), None)
+    step: Step = SNNCell(activation, lambda x: (c["v_init"].expand_as(x), c["i_init"].expand_as(x)), None)
+    return step
 
 
 def _step(node: n.Neuron) -> Step:
@@ -176,7 +181,7 @@ def _limits(program: Program) -> list[Problem]:
 
 
 def _late(program: Program) -> list[Problem]:
-    """Return the nodes that Norse would run before their inputs are there: it runs each where a walk in depth meets it."""
+    """Return the nodes that Norse runs before their inputs are there: it runs each where a walk in depth meets it."""
     order: list[str] = []
     stack = list(program.inputs)
     while stack:

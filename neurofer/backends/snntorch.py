@@ -48,6 +48,7 @@ def _step(node: n.Neuron) -> Step:
         cell = snntorch.Synaptic(tensor(node.alpha_syn), beta, **settings)
         gain, offset = tensor(np.asarray(node.gain) * node.w_in), None
         i_init = tensor(np.asarray(node.gain) * node.i_init)
+    _forget(cell)
     reset, delta = tensor(node.v_reset), tensor(0.0 if node.delta is None else node.delta)
     v_init = tensor(node.v_init)
 
@@ -133,7 +134,15 @@ def _import(graph: nir.NIRGraph, contract: Contract) -> torch.nn.Module:
     del contract  # its step is fixed
     with contextlib.redirect_stdout(io.StringIO()):  # it reports with print
         module: torch.nn.Module = import_from_nir(graph)
+    _forget(module)
     return module
+
+
+def _forget(module: torch.nn.Module) -> None:
+    """Take the neurons off snnTorch's list of all neurons ever made, which would keep every network alive."""
+    ours = {id(part) for part in module.modules()}
+    instances = snntorch.SpikingNeuron.instances
+    instances[:] = [neuron for neuron in instances if id(neuron) not in ours]
 
 
 def _module_step(module: torch.nn.Module) -> Step:
@@ -143,9 +152,9 @@ def _module_step(module: torch.nn.Module) -> Step:
 
     def step(x: Tensor, state: Any) -> tuple[Tensor, Any]:
         if state is None:
-            for reset in ("reset_mem", "reset_hidden"):
-                getattr(module, reset, lambda: None)()
-        return module(x), True
+            module.reset_mem()
+        out = module(x)
+        return (out[0] if isinstance(out, tuple) else out), True
 
     return step
 

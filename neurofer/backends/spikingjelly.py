@@ -31,7 +31,7 @@ VERSION = version("spikingjelly")
 CAPABILITIES = Capabilities(nodes=torch_network.NODES, neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"}))
 
 
-class ContractNode(SimpleBaseNode):  # type: ignore[misc]  # SpikingJelly is not typed
+class ContractNode(SimpleBaseNode):
     """A Neuron with any coefficients, on SpikingJelly's charge, fire and reset steps."""
 
     def __init__(self, node: n.Neuron) -> None:

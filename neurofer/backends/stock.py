@@ -21,7 +21,7 @@ from neurofer.backends.network import Recorder, Step, check_inputs
 from neurofer.backends.torch_network import TorchNetwork, drop, lift
 from neurofer.errors import PassError, Problem, RefusedError
 from neurofer.ir import Capabilities, Contract, Program, Trace
-from neurofer.ir.nodes import Array, Coefficient, Neuron
+from neurofer.ir.nodes import Array, Coefficient, Flatten, Neuron, Shape
 from neurofer.ir.serde import NeuronWriter, to_nir
 
 Importer = Callable[[nir.NIRGraph, Contract], nn.Module]
@@ -30,7 +30,7 @@ Importer = Callable[[nir.NIRGraph, Contract], nn.Module]
 def module_step(module: nn.Module) -> Step:
     """Return the step function of an imported module that takes and returns its state, or has none."""
     if "state" in inspect.signature(module.forward).parameters:
-        return lambda x, state: module(x, state)
+        return module
     return lambda x, state: (module(x), state)
 
 
@@ -89,7 +89,15 @@ class Stock:
         module = build()
         named = dict(module.named_children())
         steps = {name: self.step(named[key]) for name in program.nodes if (key := submodule(name)) in named}
+        for name, node in program.nodes.items():
+            if isinstance(node, Flatten) and name in steps:
+                steps[name] = _one_by_one(named[submodule(name)], program.shapes[name])
         return StockNetwork(program, steps, lift, drop, torch.cat, self.name, build=build)
+
+
+def _one_by_one(module: nn.Module, shape: Shape) -> Step:
+    """Return the step function of an imported Flatten, which in some simulators flattens the batch, too."""
+    return lambda x, state: (torch.stack([module(row[None]).reshape(shape) for row in x]), state)
 
 
 def differs(value: Coefficient | None, wanted: Any) -> bool:
@@ -165,4 +173,5 @@ def _output(returned: Any) -> tuple[Tensor, Any]:
     *outputs, state = returned
     if len(outputs) != 1:
         raise RefusedError("the importer returns several outputs for one Output node instead of their sum")
-    return outputs[0], state
+    # a neuron that returns its membrane, too, gives a pair
+    return outputs[0][0] if isinstance(outputs[0], tuple) else outputs[0], state

@@ -1,9 +1,9 @@
 """How far float32 rounding can move a value: the bound that tells a tie from a difference in meaning.
 
-A sum of k terms in float32 is off by less than ``(k + 2) * 2^-23`` times the sum of the absolute terms, in whatever order
-it is taken. Beside every exact value runs a bound on its error: each operation passes its inputs' bounds on and adds its
-own (running error analysis: Higham, Accuracy and Stability of Numerical Algorithms, section 3.3). A spike that flips while
-its membrane is farther than that from the threshold was not flipped by rounding.
+A sum of k terms in float32 is off by less than ``(k + 2) * 2^-23`` times the sum of the absolute terms, in whatever
+order it is taken. Beside every exact value runs a bound on its error: each operation passes its inputs' bounds on and
+adds its own (running error analysis: Higham, Accuracy and Stability of Numerical Algorithms, section 3.3). A spike that
+flips while its membrane is farther than that from the threshold was not flipped by rounding.
 """
 
 from __future__ import annotations

@@ -1,0 +1,117 @@
+"""The simulators' own importers read the form we emit for them as the same network, or it is refused."""
+
+import nir
+import numpy as np
+import pytest
+
+from neurofer.backends import reference, registry
+from neurofer.errors import RefusedError
+from neurofer.ir import nodes as n
+from neurofer.ir import serde
+from neurofer.verify import verify
+from tests.networks import convolutional, recurrent, residual, spikes_for
+
+SIMULATORS = registry.SIMULATORS
+
+
+def stock(program, target, graph=None):
+    golden = reference.run(program, spikes_for(program))
+    return verify(program, golden, on=[target], importers=["stock"], graph=graph)[0]
+
+
+NEURONS = {
+    "IF": n.Neuron(),
+    "IF >": n.Neuron(compare=">"),
+    "IF gain": n.Neuron(gain=2.0),
+    "LIF tau 2": n.Neuron(alpha_mem=0.5, gain=0.5, theta=0.25),
+    "LIF tau 2, input not scaled": n.Neuron(alpha_mem=0.5),
+    "LIF tau 3": n.Neuron(alpha_mem=1 - 1 / 3, gain=1 / 3, theta=0.25),
+    "CubaLIF": n.Neuron(alpha_syn=0.5, alpha_mem=0.75),
+    "v_reset": n.Neuron(v_reset=0.25, v_init=0.25),
+}
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+@pytest.mark.parametrize("kind", NEURONS)
+def test_neurons_are_exact(kind, target):
+    verdict = stock(convolutional(NEURONS[kind]), target)
+    # tau = 3 is no dyadic leak: float32 and float64 round it differently
+    assert verdict.verdict in (("EXACT", "TIES") if "tau 3" in kind else ("EXACT",)), verdict.reason
+    assert verdict.spikes_compared > 50
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_residual_sums_are_exact(target):
+    verdict = stock(residual(), target)
+    assert verdict.verdict == "EXACT", verdict.reason
+
+
+def test_a_join_that_norse_runs_too_early_is_refused():
+    with pytest.raises(RefusedError, match="flatten: Norse runs it before spike"):
+        registry.load("norse", residual(downsample=True), importer="stock")
+
+
+def test_the_same_join_given_as_it_is_diverges_though_every_node_is_right():
+    program = residual(downsample=True)
+    # the graph has IF with the thresholds Norse needs; only the wiring is Norse's
+    _, graph = registry.simulator("spikingjelly").STOCK.emit(program)
+    for node in graph.nodes.values():
+        if isinstance(node, nir.IF):
+            node.v_threshold = np.nextafter(np.float32(node.v_threshold), np.float32(0))
+    verdict = stock(program, "norse", graph)
+    assert verdict.verdict == "DIVERGENT", verdict.reason
+    assert verdict.sources == []
+    assert "wired differently" in verdict.reason
+
+
+@pytest.mark.parametrize("target", ["snntorch", "spikingjelly"])
+def test_a_second_branch_is_exact(target):
+    verdict = stock(residual(downsample=True), target)
+    assert verdict.verdict == "EXACT", verdict.reason
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_soft_reset_is_refused_naming_every_neuron(target):
+    with pytest.raises(RefusedError) as caught:
+        registry.load(target, convolutional(n.Neuron(reset="soft")), importer="stock")
+    assert [problem.where for problem in caught.value.problems] == ["spike1", "spike2"]
+    assert f'backend="{target}"' in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["norse", "spikingjelly"])
+def test_recurrence_is_exact(target):
+    verdict = stock(recurrent(), target)
+    assert verdict.verdict == "EXACT", verdict.reason
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_the_form_survives_the_file(target, tmp_path):
+    program = convolutional(NEURONS["LIF tau 2"])
+    backend = registry.simulator(target)
+    lowered, graph = backend.STOCK.emit(program)
+    serde.write(tmp_path / "model.nir", graph)
+    golden = reference.run(program, spikes_for(program))
+    network = backend.STOCK.read(nir.read(tmp_path / "model.nir"), lowered)
+    trace = network.run(golden.inputs)
+    for name in ("spike1", "spike2"):
+        assert np.array_equal(trace.unpack(name), golden.unpack(name))
+
+
+def test_a_plain_if_is_misread_by_snntorch_and_the_node_is_named():
+    program = serde.from_nir(
+        nir.NIRGraph(
+            {
+                "input": nir.Input({"input": np.array([4])}),
+                "fc": nir.Affine(np.eye(4, dtype=np.float32), np.full(4, 0.25, np.float32)),
+                "spike": nir.IF(np.ones(4), np.full(4, 1.6), np.zeros(4)),
+                "output": nir.Output({"output": np.array([4])}),
+            },
+            [("input", "fc"), ("fc", "spike"), ("spike", "output")],
+        ),
+        dt=1.0,
+        steps=20,
+    )
+    golden = reference.run(program, spikes_for(program))
+    verdict = verify(program, golden, on=["snntorch"], importers=["stock"], graph=serde.to_nir(program))[0]
+    assert verdict.verdict == "DIVERGENT", verdict.reason
+    assert verdict.sources == ["spike"]
