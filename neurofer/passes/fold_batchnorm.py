@@ -20,8 +20,8 @@ def fold_batchnorm(program: Program) -> Program:
     float64 and rounded once to the dtype of its weight. The result equals the original up to that rounding, not bit for
     bit: a membrane that lies on its threshold can fall to the other side.
 
-    Requires that each BatchNorm has one input, a Linear or Conv node without other consumers. Ensures that there is no
-    BatchNorm.
+    Requires that each BatchNorm has one input, without a delay: a Linear or Conv node without other consumers.
+    Ensures that there is no BatchNorm.
 
     Raises:
         PassError: naming every BatchNorm that stands elsewhere.
@@ -49,6 +49,8 @@ def _obstacle(program: Program, name: str, node: BatchNorm) -> str:
     if len(edges) != 1:
         return f"it normalises a sum of {len(edges)} inputs"
     source = edges[0].source
+    if edges[0].delay:
+        return f"it sees {source} a step late, and zero at first, which it would turn into its bias"
     if not isinstance(program.nodes[source], LAYERS):
         return f"it follows {source}, a {type(program.nodes[source]).__name__}, which has no weights to fold into"
     others = [edge.target for edge in program.successors(source) if edge.target != name]

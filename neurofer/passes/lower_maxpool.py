@@ -14,9 +14,8 @@ def lower_maxpool(program: Program, *, strict: bool = True) -> Program:
     The maximum of zeros and ones is 1 exactly where their sum, a whole number, exceeds 0.5: the pass is exact. The
     padding of max pooling never wins, which zeros added to the sum do not either.
 
-    Requires a binary domain at each MaxPool2d and windows that reach into the input (padding smaller than the
-    kernel). Ensures that there is no MaxPool2d, or with ``strict=False`` none that could be lowered: what is left is
-    then for the target's capabilities to take or to refuse.
+    Requires a binary domain at each MaxPool2d. Ensures that there is no MaxPool2d, or with ``strict=False`` none that
+    could be lowered: what is left is then for the target's capabilities to take or to refuse.
 
     Raises:
         PassError: with ``strict``, naming every MaxPool2d that is not of binary input.
@@ -25,24 +24,15 @@ def lower_maxpool(program: Program, *, strict: bool = True) -> Program:
     for name, node in program.nodes.items():
         if not isinstance(node, MaxPool2d):
             continue
-        why = _obstacle(program, name, node)
-        if not why:
+        domain = program.input_domain(name)
+        if domain.kind == "binary":
             program = _split(program, name, node)
         elif strict:
+            why = f"the maximum is taken of {domain} values, and only that of binary spikes can be written as a sum"
             problems.append(Problem(name, why, "max pooling directly behind spiking neurons, or average pooling"))
     if problems:
         raise PassError("max pooling cannot be lowered", problems=problems)
     return program
-
-
-def _obstacle(program: Program, name: str, node: MaxPool2d) -> str:
-    """Return why the max pooling cannot be lowered, empty if it can."""
-    domain = program.input_domain(name)
-    if domain.kind != "binary":
-        return f"the maximum is taken of {domain} values, and only that of binary spikes can be written as a sum"
-    if any(p >= k for p, k in zip(node.padding, node.kernel, strict=True)):
-        return f"padding {list(node.padding)} leaves windows of kernel {list(node.kernel)} without any input"
-    return ""
 
 
 def _split(program: Program, name: str, node: MaxPool2d) -> Program:

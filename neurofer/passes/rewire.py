@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from neurofer.ir.nodes import Concat, Node, Scale
+from neurofer.errors import ProgramError
+from neurofer.ir.nodes import Node, Scale
 from neurofer.ir.program import Program
 
 
@@ -19,23 +20,10 @@ def remove(program: Program, name: str) -> Program:
     Where no edge can stand for the node (``x + x``, a sum that enters a Concat, two delays in a row), it becomes a
     Scale by 1.
     """
-    if _bypassable(program, name):
+    try:
         return program.without(name)
-    return exchange(program, {name: Scale(1.0)})
-
-
-def _bypassable(program: Program, name: str) -> bool:
-    before, after = program.predecessors(name), program.successors(name)
-    sources = {edge.source for edge in before}
-    for edge in after:
-        others = {e.source for e in program.predecessors(edge.target)}
-        if sources & others or name in sources:
-            return False
-        if len(before) > 1 and isinstance(program.nodes[edge.target], Concat):
-            return False
-        if edge.delay and any(e.delay for e in before):
-            return False
-    return True
+    except ProgramError:
+        return exchange(program, {name: Scale(1.0)})
 
 
 def fresh(program: Program, name: str) -> str:

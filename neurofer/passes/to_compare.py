@@ -17,9 +17,9 @@ def to_compare(program: Program, compare: Compare) -> Program:
 
     ``u >= theta`` is ``u > theta'`` with theta' the largest float32 below theta, and ``u > theta`` is ``u >=
     theta'`` with the smallest above. What a soft reset subtracts (delta) and the reset value stay as they were.
-    Exact for membranes that are float32 values: those of a simulator in float32, and those of a network on a dyadic
-    grid in any precision. In float64 a membrane between theta' and theta would fire in one form and not in the
-    other.
+    Exact for membranes that are float32 values: those of a simulator in float32, and in any precision those of a
+    network on a dyadic grid that float32 holds. A float64 membrane between theta' and theta would fire in one form
+    and not in the other.
 
     Requires thetas that are float32 values whose neighbour is a normal, finite float32 (zero's is not: runtimes may
     flush it to zero). Ensures that ``compare`` is the only spike condition.

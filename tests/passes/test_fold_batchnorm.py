@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from neurofer.backends.reference import run
 from neurofer.errors import PassError
+from neurofer.ir import Edge, Program
 from neurofer.ir import nodes as n
 from neurofer.passes import fold_batchnorm
 from tests.passes.equivalence import assert_same, kinds
@@ -76,6 +77,13 @@ def test_all_that_cannot_be_folded_is_named():
     assert "second: the layer shared before it also feeds sum" in text
     assert "sum: it normalises a sum of 2 inputs" in text
     assert "negative: its variance plus eps is not positive" in text
+
+
+def test_a_delayed_edge_cannot_be_folded_over():
+    program = chain(n.Input((2,)), ("linear", n.Linear(np.eye(2))), ("norm", n.BatchNorm(*np.ones((4, 2)))))
+    edges = [Edge(e.source, e.target, int(e.target == "norm")) for e in program.edges]
+    with pytest.raises(PassError, match="norm: it sees linear a step late"):
+        fold_batchnorm(Program(program.nodes, edges))
 
 
 def test_a_program_without_batchnorm_is_returned_as_it_is():
