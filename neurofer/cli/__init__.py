@@ -68,7 +68,7 @@ def run(arguments: list[str]) -> int:
     A NeuroferError is told without a traceback; anything else is a fault of neurofer's and keeps it.
     """
     try:
-        code = build()(arguments, standalone_mode=False)
+        code = build()(arguments, prog_name="neurofer", standalone_mode=False)
     except NeuroferError as error:
         sys.stderr.write(f"neurofer: {error}\n")
         return error.exit_code

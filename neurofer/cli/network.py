@@ -77,10 +77,10 @@ class Subject:
 
         return _capture(build_network(self.recipe, which="baseline", seed=self.seed), self.recipe, baseline=True)
 
-    def sample(self, *, samples: int = 1, seed: int = 0) -> Sample | None:
+    def sample(self, *, samples: int = 1, seed: int = 0, ann: bool = False) -> Sample | None:
         """Return samples of the recipe's data, seeded ones where it does not come with neurofer; None without recipe.
 
-        Poisson spikes are drawn here, once.
+        Poisson spikes are drawn here, once. With ``ann`` they are what the baseline reads.
         """
         if self.recipe is None:
             return None
@@ -90,7 +90,7 @@ class Subject:
 
         x, origin = raw_sample(self.recipe, samples=samples, seed=seed)
         spec = self.recipe.contract
-        if self.baseline:
+        if self.baseline or ann:
             return Sample(join_frames(x) if spec.encoder == "events" else x, origin)
         return Sample(encode(x, spec.encoder, spec.steps, np.random.default_rng(seed)), origin)
 
@@ -209,17 +209,15 @@ def _widen(recipe: Recipe, width: int) -> Recipe:
 
 def _capture(module: nn.Module, recipe: Recipe, *, baseline: bool = False, dt: float | None = None) -> Program:
     from neurofer.capture import capture
-    from neurofer.ir.contract import Contract, Readout
     from neurofer.train.recipe import contract
 
-    spec = recipe.contract
     channels, height, width = recipe.data.shape
-    if baseline:
-        joined = channels * (spec.steps if spec.encoder == "events" else 1)
-        program = capture(module.eval(), (joined, height, width), steps=1, encoder="constant")
-        return program.with_contract(Contract(steps=1, encoder="constant", readout=Readout("last")))
-    program = capture(module.eval(), (channels, height, width), steps=spec.steps, encoder=spec.encoder)
-    return program.with_contract(contract(recipe, dt=1e-4 if dt is None else dt))
+    if baseline:  # sees the frames of all steps at once
+        frames = recipe.contract.steps if recipe.contract.encoder == "events" else 1
+        return capture(module.eval(), (channels * frames, height, width))
+    return capture(
+        module.eval(), (channels, height, width), contract=contract(recipe, dt=1e-4 if dt is None else dt)
+    )
 
 
 def raw_sample(recipe: Recipe, *, samples: int, seed: int) -> tuple[Array, str]:

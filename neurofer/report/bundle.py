@@ -16,7 +16,8 @@ import msgspec
 
 from neurofer.errors import BundleError, Problem, UsageError, WriteError
 from neurofer.ir import Contract, Program, Trace, serde
-from neurofer.report.golden import read_golden
+from neurofer.ir.nodes import Array
+from neurofer.report.golden import read_ends, read_golden
 
 SCHEMA = "neurofer.bundle/1"
 MANIFEST, GOLDEN, REPORT, MARKDOWN = "manifest.json", "golden.npz", "report.json", "report.md"
@@ -85,6 +86,10 @@ class Bundle:
     def golden(self, program: Program) -> Trace:
         """Read the recorded sample of ``program``, the bundle's own."""
         return read_golden(self.folder / GOLDEN, program)
+
+    def recorded(self) -> tuple[Trace, Array]:
+        """Read inputs, outputs and rounding bound of an ANN, whose program is in no bundle."""
+        return read_ends(self.folder / GOLDEN, self.manifest.contract)
 
 
 def open_bundle(folder: str | Path) -> Bundle:

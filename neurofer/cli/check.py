@@ -1,0 +1,215 @@
+"""Running a program in targets and showing the verdicts: what ``verify``, ``export`` and ``demo`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from neurofer.cli.outcome import note
+from neurofer.errors import ReadError, UsageError
+
+if TYPE_CHECKING:
+    import nir
+    from rich.console import Console
+
+    from neurofer.ir import Contract, Program, Trace
+    from neurofer.ir.nodes import Array
+    from neurofer.verify import Verdict, Verification
+    from neurofer.verify.verdict import Importer
+
+Importers = Literal["neurofer", "stock", "both"]
+DENSITY = 0.3
+_STYLE = {"EXACT": "green", "TIES": "green", "DIVERGENT": "red", "SILENT": "red", "REFUSED": "yellow"}
+
+
+def parse_targets(text: str | None) -> tuple[str, ...] | None:
+    """Return the simulators named in ``a,b``, None for None.
+
+    Raises:
+        UsageError: names that are none; all are named.
+    """
+    if text is None:
+        return None
+    from neurofer.backends.registry import SIMULATORS
+
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in SIMULATORS]
+    if unknown or not names:
+        raise UsageError(
+            f"no simulator is called {', '.join(map(repr, unknown)) or repr(text)}",
+            where="--on",
+            next_step=f"choose from {', '.join(SIMULATORS)}",
+        )
+    return names
+
+
+def importers(wanted: Importers) -> tuple[Importer, ...]:
+    """Return the importers that an option asks for."""
+    return ("neurofer", "stock") if wanted == "both" else (wanted,)
+
+
+def check(
+    program: Program,
+    golden: Trace,
+    *,
+    on: Sequence[str],
+    importer: Importers = "both",
+    graph: nir.NIRGraph | None = None,
+) -> list[Verdict]:
+    """Return one verdict per simulator and importer, telling on standard error which is being run."""
+    from neurofer.verify import verify
+
+    def progress(target: str, route: Importer) -> None:
+        note(f"running in {target}, importer {route} ...")
+
+    return verify(program, golden, on=on, importers=importers(importer), graph=graph, progress=progress)
+
+
+def check_onnx(program: Program, golden: Trace, path: Path) -> Verdict:
+    """Return the verdict on an ANN in an ``.onnx`` file, run in ONNX Runtime."""
+    from neurofer.backends import onnx
+    from neurofer.errors import MissingPackageError
+    from neurofer.verify.compare import compare
+    from neurofer.verify.verdict import Verdict
+
+    note("running in ONNX Runtime ...")
+    try:
+        network = onnx.read(path, program)
+    except MissingPackageError as error:
+        return Verdict(target="onnx", importer="stock", version="", verdict="NOT_RUN", reason=str(error))
+    return compare(program, golden, network, network.run(golden.inputs), target="onnx", importer="stock")
+
+
+def check_onnx_file(golden: Trace, bound: Array, path: Path, contract: Contract) -> Verdict:
+    """Return the verdict on an ``.onnx`` file by the outputs recorded when it was written.
+
+    Args:
+        golden: inputs and outputs of the reference.
+        bound: how far float32 rounding can move its readout, of the readout's shape.
+        path: the file.
+        contract: says how the outputs are read.
+    """
+    import numpy as np
+
+    from neurofer.backends import onnx
+    from neurofer.ir import Edge, Program
+    from neurofer.ir.nodes import Input, Output
+    from neurofer.ir.trace import decision
+    from neurofer.verify.verdict import Verdict
+
+    # The file wires the graph; this program only names its ends.
+    ends = {**{name: Input(x.shape[2:]) for name, x in golden.inputs.items()}, **{name: Output() for name in golden.outputs}}
+    edges = tuple(Edge(source, target) for target in golden.outputs for source in golden.inputs)
+    note("running in ONNX Runtime ...")
+    network = onnx.read(path, Program(ends, edges, contract))
+    ours, theirs = golden.read(contract.readout), network.run(golden.inputs).read(contract.readout)
+    gap = np.abs(ours - theirs)
+    same = bool(np.array_equal(decision(ours), decision(theirs)))
+    differ = f"no node spikes; the readout differs by at most {float(gap.max(initial=0.0)):.3g}"
+    row = {"target": "onnx", "importer": "stock", "version": network.version}
+    if not gap.any():
+        return Verdict(**row, verdict="EXACT", reason="no node spikes; every output is equal")
+    if same and bool(np.all(gap <= bound)):
+        return Verdict(**row, verdict="TIES", reason=f"{differ}, within float32 rounding; every decision is the same")
+    return Verdict(**row, verdict="DIVERGENT", reason=f"{differ}, more than float32 rounding explains")
+
+
+def draw_input(
+    program: Program, *, steps: int, samples: int, density: float, seed: int
+) -> tuple[Mapping[str, Array], str]:
+    """Return seeded Bernoulli spikes for every Input node, and how they were drawn.
+
+    They are ``[T, N, *shape]``, or ``[N, *shape]`` where the encoder is ``constant``.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    lead = (samples,) if program.contract.encoder == "constant" else (steps, samples)
+    drawn = {
+        name: (rng.random((*lead, *program.shapes[name])) < density).astype(np.uint8) for name in program.inputs
+    }
+    return drawn, f"Bernoulli spikes of density {density:g} drawn with seed {seed}, no natural data"
+
+
+def read_input(path: Path, program: Program) -> tuple[Array, str]:
+    """Read a ``.npy`` file as the input of ``program``; a missing batch axis is added.
+
+    Raises:
+        ReadError: missing, truncated or no ``.npy`` file of numbers.
+        UsageError: the program has several inputs.
+    """
+    import numpy as np
+
+    if len(program.inputs) > 1:
+        raise UsageError(f"the network has {len(program.inputs)} inputs, --input gives one", where=str(path))
+    try:
+        x = np.load(path, allow_pickle=False)
+        if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
+            raise ReadError("the file holds no array of real numbers", where=str(path))
+    except FileNotFoundError as error:
+        raise ReadError("no such file", where=str(path), next_step="check --input") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise ReadError(
+            "this is no complete .npy file", where=str(path), why=str(error), next_step="save one with numpy.save"
+        ) from error
+    wanted = len(program.shapes[program.inputs[0]]) + (1 if program.contract.encoder == "constant" else 2)
+    if x.ndim == wanted - 1:
+        x = x[None] if program.contract.encoder == "constant" else x[:, None]
+    return x, f"from {path}"
+
+
+def show(console: Console, verification: Verification) -> None:
+    """Print the verdicts as a table, and below it what is behind those that are not EXACT."""
+    from neurofer.report.markdown import divergence
+
+    console.print(
+        f"{verification.artifact}: {verification.steps} steps, {verification.samples} sample(s), "
+        f"weights: {verification.weights}, input: {verification.input}"
+    )
+    console.print(verdict_table(verification.targets))
+    for row in verification.targets:
+        first, *rest = row.reason.splitlines() or [""]
+        if row.verdict == "EXACT":
+            continue
+        console.print(f"{row.target}, {row.importer}: {row.verdict}: {first}")
+        for line in rest:
+            console.print(line)
+        if row.first_divergence:
+            console.print(f"  first divergence: {divergence(row.first_divergence)}")
+        if row.sources:
+            console.print(f"  sources: {', '.join(row.sources)}")
+
+
+def verdict_table(rows: Iterable[Verdict]) -> object:
+    """Return the table of verdicts, for a console."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("target", "importer", "version", "verdict"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("spikes compared", justify="right")
+    table.add_column("differing", justify="right")
+    table.add_column("nodes", justify="right")
+    table.add_column("reason", overflow="fold")
+    for row in rows:
+        table.add_row(
+            row.target,
+            row.importer,
+            row.version.removeprefix(f"{row.target} "),
+            Text(row.verdict, style=_STYLE.get(row.verdict, "dim")),
+            f"{row.spikes_compared:,}",
+            f"{row.spikes_differing:,}",
+            f"{row.nodes_compared}/{row.nodes_total}",
+            _short(row),
+        )
+    return table
+
+
+def _short(row: Verdict) -> str:
+    if row.verdict == "EXACT":
+        return row.reason
+    if row.first_divergence:
+        return f"at {row.first_divergence.node}, step {row.first_divergence.step}; see below"
+    return "see below"

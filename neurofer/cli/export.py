@@ -1,0 +1,269 @@
+"""``neurofer export``: write a network for a target, and put it with its recorded sample and report into a bundle."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from neurofer.cli import options
+from neurofer.cli.check import DENSITY, Importers, check, check_onnx, draw_input, show
+from neurofer.cli.outcome import Outcome, doing
+from neurofer.errors import RefusedError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from neurofer.cli.network import Subject
+    from neurofer.ir import Program, Trace
+    from neurofer.ir.nodes import Array
+    from neurofer.report.report import Report
+    from neurofer.verify import Verification
+
+Target = Literal["nir", "norse", "snntorch", "spikingjelly", "onnx"]
+
+
+def export(
+    network: options.Network,
+    to: Annotated[Target, typer.Option(help="Target; a simulator's name writes what its own importer reads.")],
+    out: options.Out,
+    reset: options.Reset = None,
+    input_size: options.InputSize = None,
+    width: options.Width = None,
+    steps: options.Steps = None,
+    dt: options.Dt = None,
+    samples: options.Samples = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a recipe's weights and of drawn input.")] = 0,
+    importer: Annotated[Importers, typer.Option(help="Importers that verify what was written.")] = "both",
+    force: options.Force = False,
+    json: options.Json = False,
+) -> Outcome:
+    """Write a network for a target, verify what was written, and publish both as a bundle.
+
+    The bundle holds the artifact, a recorded sample (golden.npz), manifest.json, report.json and report.md. A
+    network that diverges is written all the same, and the exit code says so.
+    """
+    from neurofer.cli.network import resolve
+
+    changes = {"reset": reset, "input-size": input_size, "width": width, "steps": steps, "dt": dt}
+    with doing(f"reading {network}"):
+        subject = resolve(
+            network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
+        )
+    said = command_line("export", network, to=to, **changes, samples=samples, seed=seed)
+    order = Order(subject, to, samples, seed, importer, said)
+    report, code = export_bundle(order, out, force=force)
+    return Outcome(report, lambda console: _render(console, report, out), code)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to export: the network, the target, how many samples to record from which seed, who verifies."""
+
+    subject: Subject
+    target: Target
+    samples: int
+    seed: int
+    importer: Importers
+    command: str
+
+
+def command_line(verb: str, *arguments: str, **given: Any) -> str:
+    """Return the command that does the same again, without what was not given."""
+    named = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
+    return shlex.join(["neurofer", verb, *arguments, *named])
+
+
+def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Report, int]:
+    """Write, verify and publish a bundle; returns its report and the exit code of the verification.
+
+    Raises:
+        RefusedError: the target cannot run the network; nothing is written.
+        WriteError: the output exists or cannot be written.
+    """
+    from neurofer.report.bundle import GOLDEN, MARKDOWN, REPORT, Manifest, publish, seal
+    from neurofer.report.golden import write_golden
+    from neurofer.report.markdown import markdown
+    from neurofer.report.report import versions, write_report
+    from neurofer.verify import exit_code
+
+    with publish(out, force=force) as folder:
+        with doing(f"writing for {order.target}"):
+            artifact = _EMIT.get(order.target, _emit_dialect)(order, folder)
+        golden, origin = _record(order, artifact.program)
+        bound = _bound(artifact.program, golden) if order.target == "onnx" else None
+        write_golden(folder / GOLDEN, golden, artifact.program.contract, bound=bound)
+        verification = _verify(order, artifact, golden, origin, str(out))
+        report = _report(order, artifact, golden, verification, origin)
+        write_report(folder / REPORT, report)
+        (folder / MARKDOWN).write_text(markdown(report))
+        subject = order.subject
+        manifest = Manifest(
+            network=subject.name,
+            weights=subject.weights,
+            target=order.target,
+            artifact=artifact.path.name,
+            command=order.command,
+            seed=order.seed,
+            sample=origin,
+            contract=artifact.program.contract,
+            verdict={f"{row.target}/{row.importer}": row.verdict for row in verification.targets},
+            caveats=report.caveats,
+            versions=versions(),
+        )
+        seal(folder, manifest)
+    decides = "stock" if order.target == "onnx" else order.importer
+    return report, exit_code(verification.targets, importer=decides)
+
+
+@dataclass(frozen=True)
+class _Artifact:
+    """What was written: its file, and the program as it is read back from there."""
+
+    path: Path
+    program: Program
+
+
+def _emit_nir(order: Order, folder: Path) -> _Artifact:
+    from neurofer.ir import serde
+
+    path = folder / "model.nir"
+    serde.write(path, order.subject.lowered)
+    return _Artifact(path, serde.read(path))
+
+
+def _emit_dialect(order: Order, folder: Path) -> _Artifact:
+    from neurofer.backends import registry
+    from neurofer.ir import serde
+
+    _, graph = registry.simulator(order.target).STOCK.emit(order.subject.lowered)
+    path = folder / "model.nir"
+    serde.write(path, graph)
+    return _Artifact(path, serde.read(path))
+
+
+def _emit_onnx(order: Order, folder: Path) -> _Artifact:
+    from neurofer.backends import onnx
+
+    program = _stateless(order.subject)
+    path = folder / "model.onnx"
+    onnx.emit(program, path)
+    return _Artifact(path, program)
+
+
+_EMIT: dict[str, Callable[[Order, Path], _Artifact]] = {"nir": _emit_nir, "onnx": _emit_onnx}
+
+
+def _stateless(subject: Subject) -> Program:
+    """Return the ANN that ONNX can hold: the network itself if it has no neurons, else its baseline.
+
+    Raises:
+        RefusedError: a spiking network without a baseline.
+    """
+    from neurofer.ir.nodes import Neuron, Threshold
+
+    if not any(isinstance(node, (Neuron, Threshold)) for node in subject.snn.nodes.values()):
+        return subject.snn
+    if subject.ann is None or subject.weights != "random":
+        raise RefusedError(
+            "ONNX carries ANNs, and this network spikes",
+            where=subject.name,
+            next_step="train its baseline with neurofer train --which baseline and export that, or export --to nir",
+        )
+    return subject.ann
+
+
+def _record(order: Order, program: Program) -> tuple[Trace, str]:
+    from neurofer.backends import reference
+
+    subject = order.subject
+    x: Any
+    if subject.bundle is not None:
+        golden = subject.bundle.golden(subject.snn)
+        x, origin = golden.inputs, subject.bundle.manifest.sample
+    elif sample := subject.sample(samples=order.samples, seed=order.seed, ann=order.target == "onnx"):
+        x, origin = sample.x, sample.origin
+    else:
+        x, origin = draw_input(
+            program, steps=program.contract.steps, samples=order.samples, density=DENSITY, seed=order.seed
+        )
+    with doing("recording the sample with the reference"):
+        return reference.run(program, x), origin
+
+
+def _bound(program: Program, golden: Trace) -> Array:
+    from neurofer.verify.stateless import readout_bound
+
+    return readout_bound(program, golden)
+
+
+def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str, out: str) -> Verification:
+    """Verify what was written, as it is read back."""
+    from neurofer.backends.registry import SIMULATORS
+    from neurofer.ir import serde
+    from neurofer.verify import Verification
+
+    if order.target == "onnx":
+        rows = [check_onnx(artifact.program, golden, artifact.path)]
+    else:
+        dialect = order.target in SIMULATORS
+        on = (order.target,) if dialect else SIMULATORS
+        graph = serde.read_graph(artifact.path) if dialect else None
+        rows = check(artifact.program, golden, on=on, importer=order.importer, graph=graph)
+    return Verification(
+        artifact=out,
+        steps=golden.steps,
+        samples=golden.samples,
+        targets=rows,
+        weights=order.subject.weights,
+        input=origin,
+    )
+
+
+def _report(
+    order: Order, artifact: _Artifact, golden: Trace, verification: Verification, origin: str
+) -> Report:
+    from neurofer.ir import serde
+    from neurofer.report.report import Report, count_spikes, versions, weigh
+
+    subject = order.subject
+    captured = artifact.program if order.target == "onnx" else subject.snn
+    metrics = subject.metrics or {}
+    accuracy = {"test": float(metrics["test_accuracy"])} if "test_accuracy" in metrics else {}
+    energy = [] if order.target == "onnx" else weigh(captured, subject.ann, golden, weights=subject.weights)
+    return Report(
+        network=subject.name,
+        weights=subject.weights,
+        target=order.target,
+        command=order.command,
+        seed=order.seed,
+        sample=origin,
+        contract=artifact.program.contract,
+        parameters=captured.parameters,
+        mult_adds=captured.mult_adds,
+        accuracy=accuracy,
+        spikes=count_spikes(artifact.program, golden),
+        verification=verification,
+        energy=energy,
+        caveats=[str(problem) for problem in serde.unsaid(artifact.program)],
+        versions=versions(),
+    )
+
+
+def _render(console: Console, report: Report, out: Path) -> None:
+    if report.verification:
+        show(console, report.verification)
+    for energy in report.energy:
+        if energy.e_snn_mj is not None:
+            ann = "" if energy.e_ann_mj is None else f", ANN {energy.e_ann_mj:.6g} mJ, ratio {energy.ratio or 0:.3g}"
+            console.print(f"energy ({energy.formula}): SNN {energy.e_snn_mj:.6g} mJ{ann}")
+    for caveat in report.caveats[:3]:
+        console.print(f"plain NIR readers: {caveat}")
+    if len(report.caveats) > 3:
+        console.print(f"plain NIR readers: {len(report.caveats) - 3} more, see {out}/report.md")
+    console.print(f"bundle: {out}")
+    console.print(f"next: neurofer verify {out}")

@@ -1,0 +1,176 @@
+"""``neurofer verify``: is what a target runs still the same network, spike by spike?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurofer.cli import options
+from neurofer.cli.check import DENSITY, Importers, check, check_onnx_file, draw_input, parse_targets, read_input, show
+from neurofer.cli.outcome import Outcome, doing
+from neurofer.errors import UsageError
+
+if TYPE_CHECKING:
+    import nir
+    from rich.console import Console
+
+    from neurofer.cli.network import Subject
+    from neurofer.ir import Program, Trace
+    from neurofer.report.bundle import Bundle
+    from neurofer.verify import Verification
+
+_STEPS = 100
+"""Steps drawn for a file that does not say how many it is meant for."""
+
+
+def verify(
+    artifact: options.Network,
+    on: Annotated[
+        str | None, typer.Option(help="Simulators: norse,snntorch,spikingjelly.", show_default="the target's")
+    ] = None,
+    importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
+    input: Annotated[  # noqa: A002 - the option's name
+        Path | None, typer.Option(help="Input: .npy, [T, N, *shape], or [N, *shape] if constant.", show_default=False)
+    ] = None,
+    density: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Draw Bernoulli spikes.", show_default=str(DENSITY))
+    ] = None,
+    steps: options.Steps = None,
+    samples: options.Samples = 1,
+    seed: options.Seed = 0,
+    dt: options.Dt = None,
+    scheme: options.Scheme = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where a simulator is not installed.")] = False,
+    json: options.Json = False,
+) -> Outcome:
+    """Run a network in simulators and compare every spike with the reference.
+
+    A bundle brings its recorded sample; a recipe or checkpoint takes samples of its data; other input is drawn.
+    Exit code: 1 DIVERGENT or SILENT, 2 REFUSED, 3 wrong call or input, 4 not installed; only rows of our importer
+    count, unless --importer stock.
+    """
+    from neurofer.verify import exit_code
+
+    named = parse_targets(on)
+    drawing = {"--input": input, "--density": density, "--samples": samples if samples != 1 else None}
+    if Path(artifact).is_dir():
+        given = {**drawing, "--steps": steps, "--dt": dt, "--scheme": scheme, "--seed": seed or None}
+        _refuse_drawing(artifact, given)
+        verification = verify_bundle(artifact, named, importer)
+    else:
+        from neurofer.cli.network import resolve
+
+        subject = resolve(artifact, steps=steps, dt=dt, scheme=scheme, weights_seed=seed)
+        program, golden, origin = _record(subject, input, density, steps, samples, seed)
+        verification = _verification(subject.name, program, golden, named, importer, subject.graph, subject.weights, origin)
+    only = "stock" if all(row.importer == "stock" for row in verification.targets) else importer
+    code = exit_code(verification.targets, importer=only, named=named is not None, strict=strict)
+    return Outcome(verification, lambda console: _render(console, verification, code), code)
+
+
+def _refuse_drawing(artifact: str, options: dict[str, Any]) -> None:
+    if given := [name for name, value in options.items() if value is not None]:
+        raise UsageError(
+            f"a bundle brings its own sample and does not take {', '.join(given)}",
+            where=artifact,
+            next_step="leave it out, or verify the .nir file inside",
+        )
+
+
+def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Importers) -> Verification:
+    """Verify a bundle from what it holds, after checking its hashes."""
+    from neurofer.backends.registry import SIMULATORS
+    from neurofer.report.bundle import open_bundle
+
+    bundle = open_bundle(artifact)
+    if bundle.manifest.target == "onnx":
+        return _verify_onnx(artifact, bundle, named)
+    program = bundle.program()
+    golden = bundle.golden(program)
+    dialect = bundle.manifest.target in SIMULATORS
+    on = named or ((bundle.manifest.target,) if dialect else SIMULATORS)
+    manifest = bundle.manifest
+    graph = _graph(bundle.artifact) if dialect else None
+    return _verification(artifact, program, golden, on, importer, graph, manifest.weights, manifest.sample)
+
+
+def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
+    from neurofer.verify import Verification
+
+    if named:
+        raise UsageError("an ONNX bundle runs in ONNX Runtime alone", where=artifact, next_step="leave out --on")
+    golden, bound = bundle.recorded()
+    rows = [check_onnx_file(golden, bound, bundle.artifact, bundle.manifest.contract)]
+    return Verification(
+        artifact=artifact,
+        steps=golden.steps,
+        samples=golden.samples,
+        targets=rows,
+        weights=bundle.manifest.weights,
+        input=bundle.manifest.sample,
+    )
+
+
+def _graph(path: Path) -> nir.NIRGraph:
+    from neurofer.ir import serde
+
+    return serde.read_graph(path)
+
+
+def _record(
+    subject: Subject, path: Path | None, density: float | None, steps: int | None, samples: int, seed: int
+) -> tuple[Program, Trace, str]:
+    """Run the reference on the input that was asked for."""
+    from neurofer.backends import reference
+
+    program = subject.lowered
+    x: Any
+    if path is not None:
+        x, origin = read_input(path, program)
+    elif density is None and (sample := subject.sample(samples=samples, seed=seed)):
+        x, origin = sample.x, sample.origin
+    else:
+        length = steps or (_STEPS if subject.graph is not None else program.contract.steps)
+        chosen = DENSITY if density is None else density
+        x, origin = draw_input(program, steps=length, samples=samples, density=chosen, seed=seed)
+    with doing("running the reference"):
+        return program, reference.run(program, x), origin
+
+
+def _verification(
+    artifact: str,
+    program: Program,
+    golden: Trace,
+    on: tuple[str, ...] | None,
+    importer: Importers,
+    graph: nir.NIRGraph | None,
+    weights: str,
+    origin: str,
+) -> Verification:
+    from neurofer.backends.registry import SIMULATORS
+    from neurofer.verify import Verification
+
+    rows = check(program, golden, on=on or SIMULATORS, importer=importer, graph=graph)
+    return Verification(
+        artifact=artifact,
+        steps=golden.steps,
+        samples=golden.samples,
+        targets=rows,
+        weights=weights,
+        input=origin,
+    )
+
+
+def _render(console: Console, verification: Verification, code: int) -> None:
+    show(console, verification)
+    words = {row.verdict for row in verification.targets}
+    if "SILENT" in words:
+        console.print(f"next: neurofer verify {verification.artifact} --density 0.5, or --input with data that spike")
+    elif "NOT_RUN" in words:
+        console.print("next: neurofer doctor")
+    elif "DIVERGENT" in words or "REFUSED" in words:
+        console.print(f"next: neurofer inspect {verification.artifact}")
+    elif not code and not Path(verification.artifact).is_dir():
+        console.print(f"next: neurofer export {verification.artifact} --to nir --out DIR")
