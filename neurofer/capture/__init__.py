@@ -32,9 +32,9 @@ def capture(
 ) -> Program:
     """Capture a trained module as a Program with the same outputs in evaluation mode; the module is left as it is.
 
-    The nodes carry the modules' paths as names and share the memory of their weights. Time may be an axis ``[T, N, *]``, a
-    loop in the forward, or outside: then the module is one step. Where a static prefix is repeated, the encoder is
-    ``constant``. A reduction over time at the end becomes the readout.
+    The nodes carry the modules' paths as names and share their weights' memory. Time may be an axis ``[T, N, *]``, a
+    loop in the forward, or outside: then the module is one step. Where a static prefix is repeated, the encoder
+    is ``constant``. A reduction over time at the end becomes the readout.
 
     Args:
         module: a torch module, of a framework in `FRAMEWORKS` or plain.
@@ -73,7 +73,9 @@ def _framework(module: nn.Module) -> Framework:
     roots = {kind.__module__.split(".")[0] for part in module.modules() for kind in type(part).__mro__}
     used = [name for name in FRAMEWORKS if name in roots]
     if len(used) > 1:
-        raise CaptureError(f"{type(module).__name__} mixes {' and '.join(used)}", next_step="use modules of one framework")
+        raise CaptureError(
+            f"{type(module).__name__} mixes {' and '.join(used)}", next_step="use modules of one framework"
+        )
     found: Framework = import_module(f"neurofer.capture.{used[0] if used else 'torch'}").FRAMEWORK
     return found
 
@@ -102,7 +104,9 @@ def _encoder(module: nn.Module, timing: Timing, contract: Contract | None, asked
     if timing.kind == "static":
         if asked not in (None, "constant"):
             why = "its forward repeats one input at every step"
-            raise UsageError(f"{type(module).__name__} cannot take {asked}", why=why, next_step="use encoder='constant'")
+            raise UsageError(
+                f"{type(module).__name__} cannot take {asked}", why=why, next_step="use encoder='constant'"
+            )
         return "constant"
     if asked is not None:
         return asked

@@ -1,4 +1,6 @@
-"""What a framework tells capture: which of its modules become which nodes, and which of them keep state or take time."""
+"""What a framework tells capture: which of its modules become which nodes, keep state, or take a time axis."""
+
+# ruff: noqa: ARG001 - defaults of a family with one signature
 
 from __future__ import annotations
 
@@ -74,4 +76,6 @@ class Framework:
 
 def _overrides(kind: type) -> bool:
     """Whether a class defines methods of its own, besides those that do not take part in the forward."""
-    return any(callable(value) and not name.startswith("__") and name != "extra_repr" for name, value in vars(kind).items())
+    return any(
+        callable(value) and not name.startswith("__") and name != "extra_repr" for name, value in vars(kind).items()
+    )

@@ -1,5 +1,7 @@
 """Functions and tensor methods in a forward -> what they do to a Signal."""
 
+# ruff: noqa: ARG001 - all functions take the walker, and torch's own arguments
+
 from __future__ import annotations
 
 import builtins
@@ -33,11 +35,10 @@ Terms = tuple[str, ...]
 
 def add(w: Walker, a: Any, b: Any) -> Signal:
     """Add two values: their terms are edges into whatever reads the sum."""
-    if not isinstance(a, Signal):
-        a, b = b, a
-    if not isinstance(b, Signal):
-        refuse((isinstance(b, Tensor) or b != 0, "a constant is added", "a bias of the layer before"))
-        return a
+    if not isinstance(a, Signal) or not isinstance(b, Signal):
+        signal, constant = (a, b) if isinstance(a, Signal) else (b, a)
+        refuse((isinstance(constant, Tensor) or constant != 0, "a constant is added", "a bias of the layer before"))
+        return same(w, signal)
     refuse((a.shape != b.shape, f"shapes {a.shape} and {b.shape} are added by broadcasting", "equal shapes"))
     if "partial" in (a.kind, b.kind) or (a.kind == b.kind == "step" and a.step != b.step):
         return _accumulate(w, a, b)
@@ -68,7 +69,7 @@ def _merge(w: Walker, a: Terms, b: Terms) -> Terms:
 
 
 def _accumulate(w: Walker, a: Signal, b: Signal) -> Signal:
-    """Add values of different steps of an unrolled loop: once every step is in with the same terms, it is a sum over T."""
+    """Add values of different steps of an unrolled loop; all steps with the same terms are a sum over T."""
     parts: dict[int, Terms] = {}
     for x in (a, b):
         mine = dict(x.parts) if x.kind == "partial" else {x.step: x.terms}
@@ -101,8 +102,8 @@ def _scale(w: Walker, op: str, x: Signal, factor: Any) -> Signal:
         factor = _coefficient(x, factor)
     if isinstance(factor, float | int):
         pairs: dict[tuple[Any, float], Reduction] = {("sum", 1.0 / w.steps): "mean", ("mean", w.steps): "sum"}
-        if (x.pending, factor) in pairs:
-            return replace(x, pending=pairs[x.pending, factor])
+        if (other := pairs.get((x.pending, factor))) is not None:
+            return replace(x, pending=other, origin=w.name(other))
     if np.all(factor == 1):
         return x
     key = ("scale", factor if isinstance(factor, float | int) else factor.tobytes())
@@ -189,7 +190,7 @@ def cat(w: Walker, tensors: Sequence[Any], dim: int = 0) -> Signal:
     return replace(found, terms=(w.builder.place(("cat", axis), name, node, sources),), shape=shape)
 
 
-def max_pool2d(  # noqa: PLR0913 - torch's own signature
+def max_pool2d(
     w: Walker,
     x: Signal,
     kernel_size: Any,
@@ -206,7 +207,7 @@ def max_pool2d(  # noqa: PLR0913 - torch's own signature
     return _pool(w, "max_pool2d", x, plain.max_pool, m)
 
 
-def avg_pool2d(  # noqa: PLR0913 - torch's own signature
+def avg_pool2d(
     w: Walker,
     x: Signal,
     kernel_size: Any,
@@ -256,7 +257,7 @@ def _reduce(w: Walker, x: Signal, op: Reduction, dim: Any, *, keepdim: bool) -> 
     over_batch = "over the batch: the network is captured as one step, its readout is in the contract"
     refuse((dims[0] < x.lead, f"{op} {over_batch}", "step_mode='m', or Contract(readout=...)"))
     refuse((dims != [rank - 2, rank - 1] or len(shape) != 3, f"{op} over dimensions {dims}", "pooling"))
-    window = shape[1:]
+    window = (shape[-2], shape[-1])
     pool = n.AvgPool2d(window) if op == "mean" else n.SumPool2d(window)
     nodes = (pool,) if keepdim else (pool, n.Flatten())
     return w.apply(nodes, w.settle(x), (op, "window", keepdim), w.name(op))
@@ -309,12 +310,16 @@ def repeat(w: Walker, x: Signal, *sizes: Any) -> Signal:
     return replace(x, kind="seq")
 
 
-def stack(w: Walker, tensors: Sequence[Any], dim: int = 0) -> Signal:
+def stack(w: Walker, tensors: Sequence[Signal], dim: int = 0) -> Signal:
     """Stack the steps of a loop, or T times one value."""
     first = tensors[0]
-    looped = w.timing.calls > 1 and [x.step for x in tensors] == list(range(w.timing.calls)) and {x.kind for x in tensors} == {"step"}
-    same = first.kind == "static" and all(x == first for x in tensors)
-    ok = dim == 0 and (same or (looped and len({x.terms for x in tensors}) == 1))
+    looped = (
+        w.timing.calls > 1
+        and [x.step for x in tensors] == list(range(w.timing.calls))
+        and {x.kind for x in tensors} == {"step"}
+    )
+    copies = first.kind == "static" and all(x == first for x in tensors)
+    ok = dim == 0 and (copies or (looped and len({x.terms for x in tensors}) == 1))
     refuse((not ok, "values are stacked that are not the steps 0 to T - 1 of one value", "torch.stack(outputs)"))
     return replace(first, kind="seq", step=0)
 

@@ -1,9 +1,9 @@
-"""Walks a traced graph and builds the Program: one place for modules, functions, time and everything that goes wrong."""
+"""Walks a traced graph and builds the Program, and collects everything that cannot be captured."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
@@ -43,7 +43,7 @@ class Walker:
         self.timing, self.steps, self.source = timing, steps, source
         self.modules: Mapping[str, nn.Module] = dict(network.named_modules())
         self.builder = Builder(self.modules)
-        self.problems: list[Problem] = list(timing.problems)
+        self.problems: list[Problem] = [*timing.problems, *_hooks(network)]
         self._values: dict[fx.Node, Any] = {}
         self._calls: Counter[str] = Counter()
         self._fed: dict[str, tuple[str, ...]] = {}
@@ -67,14 +67,18 @@ class Walker:
     # -- what functions use -------------------------------------------------------------------------------------------
 
     def name(self, op: str) -> str:
-        """Return the name of a node that the current call makes: the path of the module whose forward holds it, and ``op``."""
+        """Return the name of a node that the current call makes: the path of the module that calls, and ``op``."""
         scope = self._scope(self._here)
         return f"{scope}.{op}" if scope else op
 
     def apply(self, nodes: Sequence[Node], x: Signal, key: Hashable, name: str) -> Signal:
         """Put nodes in a row behind ``x``; the last one is called ``name``."""
         refuse(
-            (x.kind == "partial", f"a sum over some of the {self.timing.calls} steps is used", "the sum over all steps"),
+            (
+                x.kind == "partial",
+                f"a sum over some of the {self.timing.calls} steps is used",
+                "the sum over all steps",
+            ),
             (x.kind == "unit", "a value with a time axis of length one is used", "Repeat(T)"),
         )
         terms, shape = x.terms, x.shape or ()
@@ -109,6 +113,8 @@ class Walker:
         if LOST in _signals((args, kwargs)):
             return LOST
         function = FUNCTIONS.get(node.target)
+        if getattr(node.target, "__module__", "") == "_operator" and not _signals((args, kwargs)):
+            function = _on_sizes(node.target)
         called = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
         if function is None:
             refuse((True, f"{called}() cannot be captured", "a module or function listed by neurofer.capture"))
@@ -122,9 +128,15 @@ class Walker:
         path = str(node.target)
         module = self.modules[path]
         refuse((len(args) != 1 or kwargs, "called with other arguments than one tensor", "one tensor"))
-        x: Signal = args[0]
+        x = args[0]
+        if not isinstance(x, Signal):
+            raise CaptureError(
+                "not captured", problems=[Problem("", f"called with a {type(x).__name__}", "one tensor")]
+            )
         if isinstance(module, Repeat):
-            refuse((x.kind not in ("static", "lost"), f"repeats a value that is {x.kind}", "a value without a time axis"))
+            refuse(
+                (x.kind not in ("static", "lost"), f"repeats a value that is {x.kind}", "a value without a time axis")
+            )
             return x if x is LOST else replace(x, kind="seq")
         layer = self.framework.layer(module)
         if layer is None:
@@ -144,7 +156,11 @@ class Walker:
         self._calls[path] += 1
         refuse(
             (x.kind == "frames", "a neuron gets all steps as one batch", "MultiStepContainer, or step_mode='m'"),
-            (x.kind == "read", "a neuron follows a reduction over time: it would run once", "neurons before the reduction"),
+            (
+                x.kind == "read",
+                "a neuron follows a reduction over time: it would run once",
+                "neurons before the reduction",
+            ),
             (x.kind == "static" and self.timing.calls == 1, "a neuron stands before the time axis", "Repeat before it"),
             (
                 x.kind == "step" and x.step != call,
@@ -167,7 +183,11 @@ class Walker:
             return
         whole = self.framework.multi_step(module)
         refuse(
-            (whole and x.kind != "seq", "takes all steps at once, but gets a value without a time axis", "step_mode='s'"),
+            (
+                whole and x.kind != "seq",
+                "takes all steps at once, but gets a value without a time axis",
+                "step_mode='s'",
+            ),
             (
                 not whole and x.kind == "seq",
                 "takes one step, but gets all of them: time would be its batch",
@@ -190,11 +210,12 @@ class Walker:
         return FUNCTIONS.get(node.target) in {FUNCTIONS[k] for k in ("flatten", "view", "detach", "unsqueeze")}
 
     def _output(self, node: fx.Node) -> Signal:
-        out = self._values.get(node.args[0]) if isinstance(node.args[0], fx.Node) else node.args[0]
+        out: Any = fx.map_arg(node.args[0], self._values.__getitem__)
+        if not isinstance(out, Signal):
+            why = f"the forward returns a {type(out).__name__}, not one tensor"
+            raise CaptureError("not captured", problems=[Problem("", why, "one tensor")])
         if out is LOST:
             return LOST
-        single = isinstance(out, Signal)
-        refuse((not single, f"the forward returns {type(node.args[0]).__name__}, not one tensor", "one tensor"))
         last = self.timing.calls - 1
         early = out.kind == "step" and out.step != last
         refuse((early, f"the output is step {out.step + 1} of {last + 1}", "the last step, or a sum over all"))
@@ -210,6 +231,18 @@ class Walker:
     def _place(self, node: fx.Node) -> str:
         path = str(node.target) if node.op == "call_module" else self._scope(node)
         return path or type(self.network).__name__
+
+
+def _on_sizes(function: Any) -> Callable[..., Any]:
+    """Return a function of plain numbers, such as sizes of a shape, in the form that functions of signals have."""
+    return lambda walker, *args: function(*args)
+
+
+def _hooks(network: nn.Module) -> list[Problem]:
+    """Return the modules with forward hooks, which may change what flows and cannot be traced."""
+    hooked = [p for p, m in network.named_modules() if m._forward_hooks or m._forward_pre_hooks]  # noqa: SLF001
+    why = "a forward hook may change its values"
+    return [Problem(path or type(network).__name__, why, "the module with its hooks removed") for path in hooked]
 
 
 def _signals(values: Any) -> list[Signal]:

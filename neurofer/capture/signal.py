@@ -24,9 +24,9 @@ class Signal:
     Attributes:
         terms: nodes whose outputs are added.
         shape: without time and batch; None behind something that could not be captured.
-        kind: ``static`` the same at every step, without a time axis; ``step`` one step; ``frames`` all steps as one batch;
-            ``seq`` with a leading time axis; ``unit`` with a time axis of length one; ``read`` reduced over time;
-            ``partial`` a sum over some steps of a time loop; ``lost`` behind something that could not be captured.
+        kind: ``static`` the same at every step, without a time axis; ``step`` one step; ``frames`` all steps as one
+            batch; ``seq`` with a leading time axis; ``unit`` with a time axis of length one; ``read`` reduced over
+            time; ``partial`` a sum over some steps of a loop; ``lost`` behind something that could not be captured.
         step: for ``step``, which one of an unrolled time loop.
         pending: for ``read``, the reduction that no node carries out yet.
         parts: for ``partial``, the terms of each step added so far.

@@ -3,6 +3,8 @@
 Written for SpikingJelly 2.0; a neuron fires where ``v - v_threshold >= 0``, and its charge follows its own docstrings.
 """
 
+# ruff: noqa: ARG001 - all layers take a module and a shape
+
 from __future__ import annotations
 
 from typing import Any
@@ -44,7 +46,11 @@ def _neuron(m: Any, **dynamics: float) -> Node:
     refuse(
         (not m.surrogate_function.spiking, "the surrogate function does not spike: outputs are graded", "spiking=True"),
         (m._neuron_precision is not None, "the neuron computes in reduced precision", "float32"),  # noqa: SLF001
-        (not isinstance(initial, float), f"its membrane starts at {type(initial).__name__}, not at a number", "a float"),
+        (
+            not isinstance(initial, float),
+            f"its membrane starts at {type(initial).__name__}, not at a number",
+            "a float",
+        ),
     )
     hard = m.v_reset is not None
     return n.Neuron(
@@ -66,7 +72,7 @@ def _leaf(m: nn.Module) -> bool:
 
 
 def _multi_step(m: nn.Module) -> bool:
-    return isinstance(m, base.StepModule) and m.step_mode == "m"
+    return isinstance(m, base.StepModule) and getattr(m, "step_mode", "s") == "m"  # TLast containers have none
 
 
 def _inside(m: nn.Module) -> Inside | None:

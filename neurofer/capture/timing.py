@@ -50,7 +50,11 @@ def read_timing(graph: fx.Graph, modules: Mapping[str, nn.Module], framework: Fr
     ]
     if calls > 1:
         problems += [
-            Problem(path, f"takes all steps at once, but is called {count} times: the calls share its state", "one neuron each")
+            Problem(
+                path,
+                f"takes all steps at once, but is called {count} times: the calls share its state",
+                "one neuron each",
+            )
             for path, count in stateful.items()
             if framework.multi_step(modules[path])
         ]
@@ -96,4 +100,4 @@ def _unsqueezed(value: object) -> bool:
     if value.target is operator.getitem:
         return value.args[1] is None
     axis = value.kwargs.get("dim", value.args[1] if len(value.args) > 1 else None)
-    return value.target in ("unsqueeze", torch.unsqueeze) and axis == 0
+    return value.target in ("unsqueeze", torch.unsqueeze) and bool(axis == 0)

@@ -1,5 +1,7 @@
 """Plain torch modules -> nodes: the ANNs, and the stateless layers that other frameworks build on."""
 
+# ruff: noqa: ARG001 - all layers take a module and a shape
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,11 +33,13 @@ def _bias(m: Any) -> Array | None:
     return None if m.bias is None else array(m.bias)
 
 
-def convolution(kind: type[n.Conv1d] | type[n.Conv2d]) -> Layer:
+def convolution(kind: type[n.Conv1d | n.Conv2d]) -> Layer:
     """Return the Layer that turns ``nn.Conv1d`` or ``nn.Conv2d`` into ``kind``."""
 
     def layer(m: Any, shape: Shape | None) -> tuple[Node, ...]:
-        refuse((m.padding_mode != "zeros", f"padding_mode {m.padding_mode!r} is not expressible", "padding_mode='zeros'"))
+        refuse(
+            (m.padding_mode != "zeros", f"padding_mode {m.padding_mode!r} is not expressible", "padding_mode='zeros'")
+        )
         return (kind(array(m.weight), _bias(m), m.stride, m.padding, m.dilation, m.groups),)
 
     return layer
@@ -46,7 +50,11 @@ def batch_norm(*ranks: int) -> Layer:
 
     def layer(m: Any, shape: Shape | None) -> tuple[Node, ...]:
         refuse(
-            (m.running_mean is None, "BatchNorm without running statistics depends on the batch", "track_running_stats=True"),
+            (
+                m.running_mean is None,
+                "BatchNorm without running statistics depends on the batch",
+                "track_running_stats=True",
+            ),
             (shape is not None and len(shape) not in ranks, f"{type(m).__name__} does not take inputs {shape}", ""),
         )
         mean, var = array(m.running_mean), array(m.running_var)
@@ -77,12 +85,16 @@ def avg_pool(m: Any, shape: Shape | None) -> tuple[Node, ...]:
     refuse(
         (m.ceil_mode, "ceil_mode=True is not expressible", _FLOOR),
         (excludes, "count_include_pad=False divides by another number at the border", "count_include_pad=True"),
-        (m.divisor_override is not None, f"divisor_override={m.divisor_override} is not expressible", "a scaled output"),
+        (
+            m.divisor_override is not None,
+            f"divisor_override={m.divisor_override} is not expressible",
+            "a scaled output",
+        ),
     )
     return (n.AvgPool2d(m.kernel_size, m.stride, m.padding),)
 
 
-def adaptive(kind: type[n.AvgPool2d] | type[n.MaxPool2d]) -> Layer:
+def adaptive(kind: type[n.AvgPool2d | n.MaxPool2d]) -> Layer:
     """Return the Layer that turns adaptive pooling of a known shape into fixed pooling."""
 
     def layer(m: Any, shape: Shape | None) -> tuple[Node, ...]:
@@ -108,7 +120,7 @@ def flatten(m: Any, shape: Shape | None) -> tuple[Node, ...]:
 
 
 def flattened(start: int, end: int, shape: Shape | None, *, lead: int) -> tuple[Node, ...]:
-    """Return the Flatten for dimensions that count ``lead`` axes before the shape; none where there is nothing to join."""
+    """Return the Flatten for dimensions that count ``lead`` axes before the shape; none if there is nothing to join."""
     if shape is None:
         return ()
     rank = len(shape) + lead

@@ -1,11 +1,14 @@
 """Module -> torch.fx graph: the forward is run once on proxies; layers and neurons stay whole."""
 
+# ruff: noqa: ARG001 - markers are never called
+
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from torch import fx, nn
 
@@ -69,7 +72,8 @@ class CaptureTracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, Repeat) or self.framework.layer(m) is not None or self.framework.leaf(m):
             return True
-        return type(m).__module__.startswith("torch.nn") and not isinstance(m, _CONTAINERS)
+        own = type(m).__module__.startswith("torch.nn") and type(m) is not nn.Module
+        return own and not isinstance(m, _CONTAINERS)
 
     def path_of_module(self, mod: nn.Module) -> str:
         return super().path_of_module(mod).removeprefix("network").removeprefix(".")
@@ -81,7 +85,7 @@ class CaptureTracer(fx.Tracer):
         if inside is None:
             return super().call_module(m, forward, args, kwargs)
         entered = self.create_proxy("call_function", enter, (*args, inside), {})
-        found = super().call_module(m, lambda x: nn.Sequential.forward(m, x), (entered,), {})  # type: ignore[arg-type]
+        found = super().call_module(m, partial(_in_a_row, cast("nn.Sequential", m)), (entered,), {})
         return self.create_proxy("call_function", leave, (found,), {})
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
@@ -89,9 +93,15 @@ class CaptureTracer(fx.Tracer):
 
     def iter(self, obj: fx.Proxy) -> Iterator[Any]:
         if obj.node.op == "placeholder" and self.steps is not None:
-            return iter([obj[t] for t in range(self.steps)])
+            return iter([self.create_proxy("call_function", operator.getitem, (obj, t), {}) for t in range(self.steps)])
         found: Iterator[Any] = super().iter(obj)
         return found
+
+
+def _in_a_row(container: Iterable[nn.Module], x: Any) -> Any:
+    for child in container:
+        x = child(x)
+    return x
 
 
 def trace(network: nn.Module, framework: Framework, steps: int | None) -> fx.Graph:
