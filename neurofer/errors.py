@@ -51,6 +51,11 @@ class NeuroferError(Exception):
         self.problems = tuple(problems)
         super().__init__(self._text())
 
+    def locate(self, where: str) -> None:
+        """Put ``where``, such as a file's name, before the place the error already names."""
+        self.where = f"{where}: {self.where}" if self.where else where
+        self.args = (self._text(),)
+
     def _text(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
         lines = [f"{head}: {self.why}" if self.why else head]

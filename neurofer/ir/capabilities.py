@@ -47,13 +47,12 @@ class Capabilities:
     def problems(self, program: Program) -> list[Problem]:
         """Return everything in ``program`` that this backend cannot run, all at once."""
         found = [problem for name, node in program.nodes.items() for problem in self._node_problems(name, node)]
-        for name, node in program.nodes.items():
+        for name in program.nodes:
             edges = program.predecessors(name)
             if len(edges) > 1 and not self.sums:
                 found.append(self._problem(name, f"{len(edges)} inputs are summed here", "sums"))
             if not self.recurrent and any(edge.delay for edge in edges):
                 found.append(self._problem(name, "a recurrent edge enters here", "recurrent"))
-            del node
         return found
 
     def _problem(self, name: str, why: str, feature: str) -> Problem:

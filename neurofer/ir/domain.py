@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+Kind = Literal["binary", "integer", "code", "real"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,16 @@ class Domain:
         max: the largest value; None for ``real``.
     """
 
-    kind: Literal["binary", "integer", "code", "real"]
+    kind: Kind
     max: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"{self.kind!r} is not one of {', '.join(get_args(Kind))}")
+        top = {"binary": 1, "real": None}.get(self.kind, self.max)
+        if self.kind != "real" and (top is None or int(top) != top or top < 0):
+            raise ValueError(f"a domain of kind {self.kind} needs a whole number as its largest value, not {self.max}")
+        object.__setattr__(self, "max", None if top is None else int(top))
 
     def times(self, terms: int) -> Domain:
         """Return the domain of a sum of ``terms`` values of this domain."""

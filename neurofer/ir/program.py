@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -44,16 +44,12 @@ class Program:
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
         object.__setattr__(self, "edges", tuple(self.edges))
-        problems = list(self._wiring_problems())
+        problems = [*self._edge_problems(), *self._node_problems()]
         if problems:
             raise ProgramError("the graph is not a program", problems=problems)
         _ = self.shapes
 
-    def _wiring_problems(self) -> Iterable[Problem]:
-        if not self.inputs:
-            yield Problem("graph", "there is no Input node")
-        if not self.outputs:
-            yield Problem("graph", "there is no Output node")
+    def _edge_problems(self) -> Iterable[Problem]:
         seen: set[tuple[str, str]] = set()
         for edge in self.edges:
             where = f"{edge.source} -> {edge.target}"
@@ -65,6 +61,14 @@ class Program:
             seen.add((edge.source, edge.target))
             if edge.delay not in (0, 1):
                 yield Problem(where, f"delay {edge.delay} is neither 0 nor 1", "a Delay node")
+            elif edge.delay and isinstance(self.nodes.get(edge.target), Concat):
+                yield Problem(where, "an edge into a Concat cannot be delayed", "a Delay node before it")
+
+    def _node_problems(self) -> Iterable[Problem]:
+        if not self.inputs:
+            yield Problem("graph", "there is no Input node")
+        if not self.outputs:
+            yield Problem("graph", "there is no Output node")
         targets = {edge.target for edge in self.edges}
         sources = {edge.source for edge in self.edges}
         for name, node in self.nodes.items():
@@ -74,6 +78,8 @@ class Program:
                 yield Problem(name, "nothing enters this node")
             if isinstance(node, Output) and name in sources:
                 yield Problem(name, "an edge leaves an Output node")
+        if self.contract.readout.output and self.contract.readout.output not in self.outputs:
+            yield Problem(self.contract.readout.output, "the contract reads this node, which is no Output node")
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -123,7 +129,7 @@ class Program:
         try:
             return tuple(TopologicalSorter(before).static_order())
         except CycleError as error:
-            where = " -> ".join(error.args[1][::-1])
+            where = " -> ".join(error.args[1])
             next_step = "give one edge of it delay=1"
             raise ProgramError("a cycle without a delay", where=where, next_step=next_step) from error
 
@@ -136,64 +142,45 @@ class Program:
     def shapes(self) -> dict[str, Shape]:
         """Output shape of every node, without time and batch."""
         shapes: dict[str, Shape] = {}
-        problems: list[Problem] = []
-        for name in self.order:
-            shape = self._input_shape(name, shapes, problems)
-            if shape is None:
-                continue
-            try:
-                shapes[name] = self.nodes[name].output_shape(shape)
-            except (ValueError, IndexError, ZeroDivisionError) as error:
-                problems.append(Problem(name, f"{type(self.nodes[name]).__name__}: {error}"))
-        problems += self._delayed_shape_problems(shapes)
+        problems: dict[str, str] = {}
+        waiting = list(self.order)
+        while waiting:  # again for nodes that only delayed edges enter: their sources come later in the order
+            before = len(waiting)
+            waiting = [name for name in waiting if not self._infer(name, shapes, problems)]
+            if len(waiting) == before:
+                break
+        for name in self.nodes:
+            entering = {shapes[e.source]: None for e in self._incoming[name] if e.source in shapes}
+            if len(entering) > 1 and not isinstance(self.nodes[name], Concat):
+                problems[name] = f"inputs of shapes {[list(s) for s in entering]} cannot be summed"
+        if waiting and not problems:  # else the cause lies upstream and is reported there
+            problems |= dict.fromkeys(waiting, "its shape is unknown: only edges from its own cycle enter it")
         if problems:
-            raise ProgramError("the shapes do not fit", problems=problems)
+            where = [Problem(name, problems[name]) for name in self.nodes if name in problems]
+            raise ProgramError("the shapes do not fit", problems=where)
         return shapes
 
-    def _input_shape(self, name: str, shapes: dict[str, Shape], problems: list[Problem]) -> Shape | None:
-        node = self.nodes[name]
+    def _infer(self, name: str, shapes: dict[str, Shape], problems: dict[str, str]) -> bool:
+        """Fill in the shape or the problem of a node; False while nothing is known about what enters it."""
+        node, edges = self.nodes[name], self._incoming[name]
+        known = [shapes[e.source] for e in sorted(edges, key=lambda e: e.delay) if e.source in shapes]
+        if not isinstance(node, Input) and (not known or (isinstance(node, Concat) and len(known) < len(edges))):
+            return False
+        try:
+            shapes[name] = node.output_shape(self._joined(node, known))
+        except ValueError as error:
+            problems[name] = f"{type(node).__name__}: {error}"
+        return True
+
+    @staticmethod
+    def _joined(node: Node, entering: Sequence[Shape]) -> Shape:
         if isinstance(node, Input):
             return node.shape
-        known = [shapes[e.source] for e in self._incoming[name] if not e.delay and e.source in shapes]
-        if len(known) < sum(not e.delay for e in self._incoming[name]):
-            return None  # the cause lies upstream and is reported there
-        if not known:
-            problems.append(Problem(name, "only delayed edges enter this node, so its shape is unknown"))
-            return None
-        if isinstance(node, Concat):
-            try:
-                return node.join(known)
-            except (ValueError, IndexError) as error:
-                problems.append(Problem(name, str(error)))
-                return None
-        if len(set(known)) > 1:
-            problems.append(Problem(name, f"inputs of shapes {[list(s) for s in known]} cannot be summed"))
-            return None
-        return known[0]
-
-    def _delayed_shape_problems(self, shapes: dict[str, Shape]) -> list[Problem]:
-        problems = []
-        for edge in self.edges:
-            direct = [e.source for e in self._incoming[edge.target] if not e.delay]
-            if not edge.delay or edge.source not in shapes or not direct or direct[0] not in shapes:
-                continue
-            if shapes[edge.source] != shapes[direct[0]]:
-                problems.append(
-                    Problem(
-                        edge.target,
-                        f"the delayed input {list(shapes[edge.source])} from {edge.source} "
-                        f"cannot be added to {list(shapes[direct[0]])}",
-                    )
-                )
-        return problems
+        return node.join(entering) if isinstance(node, Concat) else entering[0]
 
     def input_shape(self, name: str) -> Shape:
-        """Shape of what enters ``name``, after summing."""
-        node = self.nodes[name]
-        if isinstance(node, Input):
-            return node.shape
-        known = [self.shapes[e.source] for e in self._incoming[name] if not e.delay]
-        return node.join(known) if isinstance(node, Concat) else known[0]
+        """Shape of what enters ``name``, after summing or joining."""
+        return self._joined(self.nodes[name], [self.shapes[e.source] for e in self._incoming[name]])
 
     @cached_property
     def domains(self) -> dict[str, Domain]:
@@ -260,12 +247,25 @@ class Program:
         """Return the program with ``name`` bypassed: its inputs go to its targets.
 
         Raises:
-            ProgramError: bypassing would create an edge twice.
+            ProgramError: no edges can stand for the node: one would be there twice, be delayed twice, or a sum would
+                enter a Concat.
         """
+        before = self.predecessors(name)
+        problems = []
+        for edge in self.successors(name):
+            where = f"{name} -> {edge.target}"
+            if edge.target == name:
+                problems.append(Problem(where, "the node feeds itself"))
+            if edge.delay and any(e.delay for e in before):
+                problems.append(Problem(where, "the bypass would be delayed by two steps", "a Delay node"))
+            if len(before) > 1 and isinstance(self.nodes[edge.target], Concat):
+                problems.append(Problem(where, "a sum enters a Concat"))
+        if problems:
+            raise ProgramError(f"the node {name} cannot be bypassed", problems=problems)
         edges: list[Edge] = []
         for edge in self.edges:
             if edge.source == name:  # the bypass stands in its place: a Concat joins in the order of the edges
-                edges += [Edge(e.source, edge.target, e.delay or edge.delay) for e in self.predecessors(name)]
+                edges += [Edge(e.source, edge.target, e.delay or edge.delay) for e in before]
             elif edge.target != name:
                 edges.append(edge)
         return self.with_nodes({n: node for n, node in self.nodes.items() if n != name}, edges)

@@ -95,7 +95,7 @@ def read(output: Array, readout: Readout) -> NDArray[np.float64]:
     values: NDArray[np.float64] = np.asarray(output, dtype=np.float64)
     match readout.reduction:
         case "last":
-            return values[-1]
+            return np.asarray(values[-1])
         case "rate":
             return np.asarray(values.mean(axis=0))
         case "argmax":
