@@ -235,7 +235,7 @@ class Walker:
 
 def _on_sizes(function: Any) -> Callable[..., Any]:
     """Return a function of plain numbers, such as sizes of a shape, in the form that functions of signals have."""
-    return lambda walker, *args: function(*args)
+    return lambda _walker, *args: function(*args)
 
 
 def _hooks(network: nn.Module) -> list[Problem]:

@@ -148,12 +148,22 @@ def unknown(path: str, module: nn.Module) -> Problem:
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Show the forward ``training = False`` everywhere, without touching what modules do in ``train()``."""
-    before = {module: module.training for module in network.modules()}
+    """Show the forward ``training = False`` everywhere; whatever it sets or resets on the way is put back."""
+    before = {m: {name: (value, _copied(value)) for name, value in vars(m).items()} for m in network.modules()}
     for module in before:
         module.training = False
     try:
         yield
     finally:
-        for module, training in before.items():
-            module.training = training
+        for module, attributes in before.items():
+            vars(module).clear()
+            for name, (value, contents) in attributes.items():
+                vars(module)[name] = value
+                if contents is not None:
+                    value.clear()
+                    value.update(contents)
+
+
+def _copied(value: object) -> dict[Any, Any] | None:
+    """Return the contents of a dictionary: where modules keep parameters, buffers, children and membranes."""
+    return dict(value) if isinstance(value, dict) else None

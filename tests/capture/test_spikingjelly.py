@@ -133,6 +133,20 @@ def test_state_and_mode_of_the_module_stay():
     assert all(torch.equal(v, before[2][k]) for k, v in net.state_dict().items())
 
 
+def test_a_forward_that_resets_and_counts_leaves_no_mark():
+    def forward(self, x):
+        functional.reset_net(self)
+        self.calls = self.calls + 1
+        return self.sn(x)
+
+    net = loop(forward, sn=neuron.IFNode())
+    net.calls = 0
+    net.sn(torch.full((2, 3), 0.5))
+    assert list(capture(net, (3,), steps=2).nodes) == ["input", "sn", "output"]
+    assert net.calls == 0
+    assert torch.equal(net.sn.v, torch.full((2, 3), 0.5))
+
+
 def test_weights_are_not_copied():
     net = nn.Sequential(layer.Conv2d(1, 2, 3), neuron.IFNode())
     weight = capture(net, (1, 5, 5), steps=1).nodes["0"].weight
