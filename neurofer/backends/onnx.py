@@ -287,6 +287,25 @@ def read(path: str | Path, program: Program) -> OnnxNetwork:
     return _network(program, content)
 
 
+def outputs(path: str | Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the outputs ``[T, N, *shape]`` of the model in a file, by name, for inputs ``[T, N, *shape]`` by name.
+
+    Raises:
+        ReadError: there is no complete ONNX model at ``path``.
+        MissingPackageError: ONNX Runtime is not installed.
+    """
+    try:
+        session = _session(Path(path).read_bytes())
+    except MissingPackageError:
+        raise
+    except Exception as error:  # the file and the runtime each raise their own
+        raise ReadError(
+            "no complete ONNX model", where=str(path), why=str(error), next_step="export it again"
+        ) from error
+    found = list(_run(session, inputs, len(next(iter(inputs.values())))))
+    return {name: np.stack([values[name] for values in found]) for name in found[0]}
+
+
 def _network(program: Program, content: bytes) -> OnnxNetwork:
     session = _session(content)
 
