@@ -180,6 +180,14 @@ def _limits(program: Program) -> list[Problem]:
     return found + _late(program)
 
 
+def _misread(program: Program) -> list[Problem]:
+    return [
+        Problem(name, f"Norse ignores r, and reads a gain of {np.max(node.gain):.3g} as {np.max(_leak(node)):.3g}")
+        for name, node in neurons(program)
+        if node.kind in ("IF", "LIF") and differs(node.gain, _leak(node))
+    ]
+
+
 def _late(program: Program) -> list[Problem]:
     """Return the nodes that Norse runs before their inputs are there: it runs each where a walk in depth meets it."""
     order: list[str] = []
@@ -219,4 +227,5 @@ STOCK = Stock(
     neuron=_writer,
     build=_import,
     limits=_limits,
+    misread=_misread,
 )

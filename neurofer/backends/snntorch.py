@@ -130,6 +130,14 @@ def _stock_limits(program: Program) -> list[Problem]:
     return found
 
 
+def _misread(program: Program) -> list[Problem]:
+    return [
+        Problem(name, "snnTorch reads nir.IF as a Leaky with beta 0.9 that resets by subtraction")
+        for name, node in neurons(program)
+        if node.kind == "IF"
+    ]
+
+
 def _import(graph: nir.NIRGraph, contract: Contract) -> torch.nn.Module:
     del contract  # its step is fixed
     with contextlib.redirect_stdout(io.StringIO()):  # it reports with print
@@ -176,5 +184,7 @@ STOCK = Stock(
     neuron=_writer,
     build=_import,
     limits=_stock_limits,
+    misread=_misread,
     step=_module_step,
+    dt=IMPORTER_DT,
 )

@@ -160,6 +160,14 @@ def _stock_limits(program: Program) -> list[Problem]:
     return found
 
 
+def _misread(program: Program) -> list[Problem]:
+    return [
+        Problem(name, f"SpikingJelly takes r = 1 / dt only, and this neuron's gain is {np.max(node.gain):.3g}")
+        for name, node in neurons(program)
+        if node.kind == "IF" and differs(node.gain, 1.0)
+    ]
+
+
 def _import(graph: nir.NIRGraph, contract: Contract) -> torch.nn.Module:
     logger.disable("spikingjelly")  # a line on stderr for every import
     module: torch.nn.Module = import_from_nir(graph, dt=contract.dt)
@@ -181,4 +189,5 @@ STOCK = Stock(
     neuron=_writer,
     build=_import,
     limits=_stock_limits,
+    misread=_misread,
 )

@@ -45,7 +45,9 @@ class Stock:
         neuron: how a Neuron is written for it.
         build: the importer: graph and contract -> torch module.
         limits: what the capabilities cannot say: lists what the importer would get wrong in a program.
+        misread: lists what it gets wrong where a graph says things as NIR defines them; the form we emit avoids it.
         step: a module of the imported graph -> its step function.
+        dt: the step (s) that the importer assumes, where it cannot be told another.
     """
 
     name: str
@@ -54,7 +56,16 @@ class Stock:
     neuron: Callable[[Contract], NeuronWriter]
     build: Importer
     limits: Callable[[Program], list[Problem]]
+    misread: Callable[[Program], list[Problem]]
     step: Callable[[nn.Module], Step] = module_step
+    dt: float | None = None
+
+    def faults(self, program: Program) -> list[Problem]:
+        """Return what the importer is known to get wrong, or to reject, in a graph of others that means ``program``."""
+        found = [*self.misread(program), *self.capabilities.problems(program), *self.limits(program)]
+        if self.dt is not None and program.contract.dt != self.dt:
+            found.insert(0, Problem("dt", f"it assumes {self.dt:g} s, the contract says {program.contract.dt:g} s"))
+        return found
 
     def emit(self, program: Program) -> tuple[Program, nir.NIRGraph]:
         """Return the program in the importer's form, and as the graph it reads.
@@ -66,8 +77,7 @@ class Stock:
             lowered = self.lower(program)
         except PassError as error:
             raise RefusedError(f"no exact form for {self.name}", problems=error.problems) from error
-        problems = [*self.capabilities.problems(lowered), *self.limits(lowered)]
-        if problems:
+        if problems := [*self.capabilities.problems(lowered), *self.limits(lowered)]:
             raise RefusedError(
                 f"the importer of {self.name} cannot read this network",
                 problems=problems,

@@ -118,7 +118,8 @@ def _judge(
         return "SILENT", "nothing spiked, so nothing is proved; give an input that makes the network spike"
     if not wrong:
         if readouts.within:
-            return "EXACT", "every spike is equal"
+            quiet = [name for name in spiking if not golden.spikes[name].count]
+            return "EXACT", "every spike is equal" + (f"; {', '.join(quiet)} never fired" if quiet else "")
         return "DIVERGENT", f"every spike is equal, but {differ}, more than float32 rounding explains"
     if not sources:
         return "DIVERGENT", "every node alone gives the reference's spikes: the graph is wired differently"

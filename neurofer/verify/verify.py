@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import nir
 
 from neurofer.backends import registry
@@ -53,14 +54,15 @@ def _row(
     importer: Importer,
     graph: nir.NIRGraph | None,
 ) -> Verdict:
+    reason = ""
     try:
         network = registry.load(target, program, importer=importer, graph=graph)
         trace = network.run(inputs)
+        verdict = compare(program, golden, network, trace, target=target, importer=importer)
     except MissingPackageError as error:
         return Verdict(target=target, importer=importer, version="", verdict="NOT_RUN", reason=str(error))
     except RefusedError as error:
-        version = registry.version(target)
-        return Verdict(target=target, importer=importer, version=version, verdict="REFUSED", reason=str(error))
+        reason = str(error)
     except NeuroferError:
         raise
     except Exception as error:
@@ -68,7 +70,22 @@ def _row(
         if importer == "neurofer":
             raise
         reason = f"the importer raised {type(error).__name__}: {error}"
-        return Verdict(
-            target=target, importer=importer, version=registry.version(target), verdict="REFUSED", reason=reason
-        )
-    return compare(program, golden, network, trace, target=target, importer=importer)
+    if reason:
+        version = registry.version(target)
+        verdict = Verdict(target=target, importer=importer, version=version, verdict="REFUSED", reason=reason)
+    if graph is None or importer == "neurofer" or verdict.verdict not in ("DIVERGENT", "REFUSED"):
+        return verdict
+    return msgspec.structs.replace(verdict, reason="\n".join([verdict.reason, *_diagnosis(program, target)]))
+
+
+def _diagnosis(program: Program, target: str) -> list[str]:
+    """Return what is known to go wrong when an importer reads the graph of ``program`` as it is, and the way out."""
+    stock = registry.simulator(target).STOCK
+    lines = [f"  - {problem}" for problem in stock.faults(program)]
+    if lines:
+        lines.insert(0, f"known of the importer of {stock.name}:")
+    try:
+        stock.emit(program)
+    except RefusedError:
+        return lines
+    return [*lines, f"next: neurofer export FILE --to {target} writes the same network in a form that it reads rightly"]

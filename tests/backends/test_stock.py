@@ -62,6 +62,7 @@ def test_the_same_join_given_as_it_is_diverges_though_every_node_is_right():
     assert verdict.verdict == "DIVERGENT", verdict.reason
     assert verdict.sources == []
     assert "wired differently" in verdict.reason
+    assert "flatten: Norse runs it before spike" in verdict.reason
 
 
 @pytest.mark.parametrize("target", ["snntorch", "spikingjelly"])
@@ -115,3 +116,6 @@ def test_a_plain_if_is_misread_by_snntorch_and_the_node_is_named():
     verdict = verify(program, golden, on=["snntorch"], importers=["stock"], graph=serde.to_nir(program))[0]
     assert verdict.verdict == "DIVERGENT", verdict.reason
     assert verdict.sources == ["spike"]
+    assert "spike: snnTorch reads nir.IF as a Leaky" in verdict.reason
+    assert "dt: it assumes 0.0001 s, the contract says 1 s" in verdict.reason
+    assert "neurofer export FILE --to snntorch" in verdict.reason
