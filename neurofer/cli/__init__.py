@@ -11,13 +11,14 @@ import typer
 
 from neurofer import __version__
 from neurofer.cli.outcome import command
-from neurofer.errors import NeuroferError
+from neurofer.errors import MissingPackageError, NeuroferError
 
 VERBS = ("train", "export", "verify", "energy", "report", "inspect", "targets", "doctor", "demo")
 """Each is a function of its own name in the module of that name; here in the order of the work."""
 
 # Typer brings its own copy of click in some versions and uses the package in others: this is the class it raises.
 _ClickException = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_INSTALL = "pip install 'neurofer[all]'"
 _USAGE, _BUG, _INTERRUPTED, _BROKEN_PIPE = 3, 70, 130, 141
 
 
@@ -78,14 +79,29 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at exit
         return _BROKEN_PIPE
+    except ModuleNotFoundError as error:
+        return _missing(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
         if isinstance(error, _ClickException):
             return _usage(error)
-        import traceback
-
-        sys.stderr.write(f"{traceback.format_exc()}neurofer: this is a fault in neurofer, please report it\n")
-        return _BUG
+        return _fault()
     return code if isinstance(code, int) else 0
+
+
+def _fault() -> int:
+    import traceback
+
+    sys.stderr.write(f"{traceback.format_exc()}neurofer: this is a fault in neurofer, please report it\n")
+    return _BUG
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    package = (error.name or "").split(".")[0]
+    if package in ("", "neurofer"):
+        return _fault()
+    missing = MissingPackageError(f"this needs {package}, which is not installed", next_step=_INSTALL)
+    sys.stderr.write(f"neurofer: {missing}\n")
+    return missing.exit_code
 
 
 def _usage(error: Any) -> int:

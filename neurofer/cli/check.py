@@ -12,6 +12,8 @@ from neurofer.errors import ReadError, UsageError
 if TYPE_CHECKING:
     import nir
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from neurofer.ir import Contract, Program, Trace
     from neurofer.ir.nodes import Array
@@ -92,27 +94,31 @@ def check_onnx_file(golden: Trace, bound: Array, path: Path, contract: Contract)
     """
     import numpy as np
 
+    from functools import partial
+    from importlib.metadata import version
+
     from neurofer.backends import onnx
-    from neurofer.ir import Edge, Program
-    from neurofer.ir.nodes import Input, Output
+    from neurofer.errors import MissingPackageError
+    from neurofer.ir import Trace
     from neurofer.ir.trace import decision
     from neurofer.verify.verdict import Verdict
 
-    # The file wires the graph; this program only names its ends.
-    ends = {**{name: Input(x.shape[2:]) for name, x in golden.inputs.items()}, **{name: Output() for name in golden.outputs}}
-    edges = tuple(Edge(source, target) for target in golden.outputs for source in golden.inputs)
     note("running in ONNX Runtime ...")
-    network = onnx.read(path, Program(ends, edges, contract))
-    ours, theirs = golden.read(contract.readout), network.run(golden.inputs).read(contract.readout)
+    try:
+        outputs = onnx.outputs(path, golden.inputs)
+    except MissingPackageError as error:
+        return Verdict(target="onnx", importer="stock", version="", verdict="NOT_RUN", reason=str(error))
+    trace = Trace(golden.steps, golden.samples, golden.inputs, {}, outputs)
+    ours, theirs = golden.read(contract.readout), trace.read(contract.readout)
     gap = np.abs(ours - theirs)
     same = bool(np.array_equal(decision(ours), decision(theirs)))
     differ = f"no node spikes; the readout differs by at most {float(gap.max(initial=0.0)):.3g}"
-    row = {"target": "onnx", "importer": "stock", "version": network.version}
+    row = partial(Verdict, target="onnx", importer="stock", version=f"onnxruntime {version('onnxruntime')}")
     if not gap.any():
-        return Verdict(**row, verdict="EXACT", reason="no node spikes; every output is equal")
+        return row(verdict="EXACT", reason="no node spikes; every output is equal")
     if same and bool(np.all(gap <= bound)):
-        return Verdict(**row, verdict="TIES", reason=f"{differ}, within float32 rounding; every decision is the same")
-    return Verdict(**row, verdict="DIVERGENT", reason=f"{differ}, more than float32 rounding explains")
+        return row(verdict="TIES", reason=f"{differ}, within float32 rounding; every decision is the same")
+    return row(verdict="DIVERGENT", reason=f"{differ}, more than float32 rounding explains")
 
 
 def draw_input(
@@ -181,10 +187,9 @@ def show(console: Console, verification: Verification) -> None:
             console.print(f"  sources: {', '.join(row.sources)}")
 
 
-def verdict_table(rows: Iterable[Verdict]) -> object:
+def verdict_table(rows: Iterable[Verdict]) -> Table:
     """Return the table of verdicts, for a console."""
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for title in ("target", "importer", "version", "verdict"):
@@ -198,13 +203,20 @@ def verdict_table(rows: Iterable[Verdict]) -> object:
             row.target,
             row.importer,
             row.version.removeprefix(f"{row.target} "),
-            Text(row.verdict, style=_STYLE.get(row.verdict, "dim")),
+            verdict_text(row.verdict),
             f"{row.spikes_compared:,}",
             f"{row.spikes_differing:,}",
             f"{row.nodes_compared}/{row.nodes_total}",
             _short(row),
         )
     return table
+
+
+def verdict_text(word: str) -> Text:
+    """Return a verdict in its colour."""
+    from rich.text import Text
+
+    return Text(word, style=_STYLE.get(word, "dim"))
 
 
 def _short(row: Verdict) -> str:

@@ -48,24 +48,27 @@ def export(
     network that diverges is written all the same, and the exit code says so.
     """
     from neurofer.cli.network import resolve
+    from neurofer.report.bundle import check_free
 
+    check_free(out, force=force)
     changes = {"reset": reset, "input-size": input_size, "width": width, "steps": steps, "dt": dt}
     with doing(f"reading {network}"):
         subject = resolve(
             network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
         )
     said = command_line("export", network, to=to, **changes, samples=samples, seed=seed)
-    order = Order(subject, to, samples, seed, importer, said)
+    order = Order(subject, to, str(out), samples, seed, importer, said)
     report, code = export_bundle(order, out, force=force)
     return Outcome(report, lambda console: _render(console, report, out), code)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to export: the network, the target, how many samples to record from which seed, who verifies."""
+    """What to export: network, target, name of the bundle, how many samples from which seed, who verifies."""
 
     subject: Subject
     target: Target
+    bundle: str
     samples: int
     seed: int
     importer: Importers
@@ -97,7 +100,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         golden, origin = _record(order, artifact.program)
         bound = _bound(artifact.program, golden) if order.target == "onnx" else None
         write_golden(folder / GOLDEN, golden, artifact.program.contract, bound=bound)
-        verification = _verify(order, artifact, golden, origin, str(out))
+        verification = _verify(order, artifact, golden, origin)
         report = _report(order, artifact, golden, verification, origin)
         write_report(folder / REPORT, report)
         (folder / MARKDOWN).write_text(markdown(report))
@@ -201,7 +204,7 @@ def _bound(program: Program, golden: Trace) -> Array:
     return readout_bound(program, golden)
 
 
-def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str, out: str) -> Verification:
+def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Verification:
     """Verify what was written, as it is read back."""
     from neurofer.backends.registry import SIMULATORS
     from neurofer.ir import serde
@@ -215,7 +218,7 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str, out: 
         graph = serde.read_graph(artifact.path) if dialect else None
         rows = check(artifact.program, golden, on=on, importer=order.importer, graph=graph)
     return Verification(
-        artifact=out,
+        artifact=order.bundle,
         steps=golden.steps,
         samples=golden.samples,
         targets=rows,

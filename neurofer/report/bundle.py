@@ -158,18 +158,19 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
 
 
 @contextlib.contextmanager
-def publish(folder: str | Path, *, force: bool = False) -> Iterator[Path]:
+def publish(folder: str | Path, *, force: bool = False, mark: str = MANIFEST) -> Iterator[Path]:
     """Give an empty folder to fill; where that succeeds it becomes ``folder`` in one step, else nothing remains.
 
     Args:
         folder: must not exist yet.
         force: an existing bundle or empty folder is replaced.
+        mark: the file by which a folder is known to be one that may be replaced.
 
     Raises:
         WriteError: the folder exists, or cannot be written.
     """
     folder = Path(folder).absolute()
-    _check_free(folder, force=force)
+    check_free(folder, force=force, mark=mark)
     draft: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -189,22 +190,27 @@ def publish(folder: str | Path, *, force: bool = False) -> Iterator[Path]:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _check_free(folder: Path, *, force: bool) -> None:
+def check_free(folder: Path, *, force: bool, mark: str = MANIFEST) -> None:
+    """Check that `publish` may write to ``folder``, before the work that leads there.
+
+    Raises:
+        WriteError: the folder exists; with ``force``, it is not empty and has no file ``mark``.
+    """
     if not os.path.lexists(folder):
         return
-    replaceable = folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
+    replaceable = folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))
     if not (force and replaceable):
         raise WriteError(
             "the output exists already",
             where=str(folder),
-            why="" if replaceable else "it is no bundle, so that --force does not replace it",
-            next_step="replace it with --force, or choose another --out" if replaceable else "choose another --out",
+            why="" if replaceable else f"it has no {mark}, so nothing replaces it",
+            next_step="choose another --out" + (", or replace it with --force" if replaceable else ""),
         )
 
 
 def _settle(draft: Path) -> None:
     """Bring files and folder to the disk, readable for all."""
-    for path in (*draft.iterdir(), draft):
+    for path in (*draft.rglob("*"), draft):
         path.chmod(0o755 if path.is_dir() else 0o644)
         handle = os.open(path, os.O_RDONLY)
         try:
