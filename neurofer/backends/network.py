@@ -63,12 +63,9 @@ class Network:
         before: dict[str, Any] = {}
         constant: dict[str, Any] = {}
         for t in range(length):
-            values: dict[str, Any] = dict(constant)
+            values = dict(constant) or {name: self.lift(x[t]) for name, x in frames.items()}
             for name in self.program.order:
-                if name in constant:
-                    continue
-                if isinstance(self.program.nodes[name], Input):
-                    values[name] = self.lift(frames[name][t])
+                if name in values:
                     continue
                 x = self.gather(name, values, before)
                 values[name], states[name] = self.step(name, x, states.get(name))
@@ -100,7 +97,10 @@ class Network:
             # at the first step a delayed edge carries zero, also where its source has a bias
         node = self.program.nodes[name]
         if isinstance(node, Concat):
-            return self.join(terms, node.axis + 1 if node.axis >= 0 else node.axis)
+            return self.join(terms, node.batch_axis)
+        if not terms:
+            samples = len(next(iter(values.values())))
+            return self.lift(np.zeros((samples, *self.program.input_shape(name))))
         total = terms[0]
         for term in terms[1:]:
             total = total + term
@@ -145,25 +145,35 @@ def check_inputs(program: Program, inputs: Array | Mapping[str, Array]) -> dict[
     """Return the input of every Input node as ``[T, N, *shape]``; a constant one is repeated as a view.
 
     Raises:
-        UsageError: an input that is missing, of another shape, or with values that are not finite.
+        UsageError: an input that is missing, unknown, of another shape or length than the others, not constant although
+            the contract says so, or with values that are not finite.
     """
     given = inputs if isinstance(inputs, Mapping) else {program.inputs[0]: inputs}
-    missing = [name for name in program.inputs if name not in given]
-    if missing:
+    if missing := [name for name in program.inputs if name not in given]:
         raise UsageError("inputs are missing", where=", ".join(missing), next_step="give one array per Input node")
-    return {name: _check_input(program, name, np.asarray(given[name])) for name in program.inputs}
+    if unknown := [name for name in given if name not in program.inputs]:
+        raise UsageError("these are no Input nodes", where=", ".join(unknown), why=f"there are {list(program.inputs)}")
+    frames = {name: _check_input(program, name, np.asarray(given[name])) for name in program.inputs}
+    if len({x.shape[:2] for x in frames.values()}) > 1:
+        sizes = ", ".join(f"{name} {list(x.shape[:2])}" for name, x in frames.items())
+        raise UsageError("the inputs differ in steps or samples", why=f"[T, N] of {sizes}")
+    return frames
 
 
 def _check_input(program: Program, name: str, x: Array) -> Array:
     shape = program.shapes[name]
     constant = program.contract.encoder == "constant"
-    if constant and x.shape[1:] == shape:
+    if x.dtype.kind not in "biuf":
+        raise UsageError("the input holds no real numbers", where=name, why=f"its type is {x.dtype}")
+    if constant and x.ndim == len(shape) + 1:
         x = np.broadcast_to(x, (program.contract.steps, *x.shape))
-    if x.shape[2:] != shape or x.ndim < 2:
+    if x.ndim != len(shape) + 2 or x.shape[2:] != shape:
         wanted = ["N", *shape] if constant else ["T", "N", *shape]
         raise UsageError("the input has another shape", where=name, why=f"{list(x.shape)} instead of {wanted}")
     if 0 in x.shape[:2]:
         raise UsageError("the input is empty", where=name, why=f"its shape is {list(x.shape)}")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise UsageError("the input holds values that are not finite", where=name)
+    if constant and x.strides[0] != 0 and not np.array_equal(x, np.broadcast_to(x[0], x.shape)):
+        raise UsageError("the input changes from step to step", where=name, why="the contract's encoder is constant")
     return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -70,23 +71,24 @@ def stateless(node: n.Node, x: Array) -> Array:
     match node:
         case n.Linear():
             y = x @ node.weight.astype(np.float64).T
-            return y if node.bias is None else y + node.bias
+            return np.asarray(y if node.bias is None else y + node.bias)
         case n.Conv1d() | n.Conv2d():
             return convolve(node, x)
         case n.Scale():
-            return x * node.scale
+            return np.asarray(x * node.scale)
         case n.SumPool2d():
-            return _windows(x, node).sum(axis=(-2, -1))
+            return np.asarray(_windows(x, node).sum(axis=(-2, -1)))
         case n.AvgPool2d():
-            return _windows(x, node).sum(axis=(-2, -1)) / (node.kernel[0] * node.kernel[1])
+            return np.asarray(_windows(x, node).sum(axis=(-2, -1)) / math.prod(node.kernel))
         case n.MaxPool2d():
-            return _windows(x, node, fill=-np.inf).max(axis=(-2, -1))
+            return np.asarray(_windows(x, node, fill=-np.inf).max(axis=(-2, -1)))
         case n.BatchNorm():
             per_channel = (-1, *(1,) * (x.ndim - 2))
             scale = node.weight / np.sqrt(node.var.astype(np.float64) + node.eps)
-            return (x - node.mean.reshape(per_channel)) * scale.reshape(per_channel) + node.bias.reshape(per_channel)
+            shifted = x - node.mean.reshape(per_channel)
+            return np.asarray(shifted * scale.reshape(per_channel) + node.bias.reshape(per_channel))
         case n.Relu():
-            return np.maximum(x, 0.0)
+            return np.asarray(np.maximum(x, 0.0))
         case n.Threshold():
             return (x >= node.theta if node.compare == ">=" else x > node.theta).astype(np.float64)
         case n.Flatten():
@@ -109,7 +111,7 @@ def convolve(node: n.Conv1d | n.Conv2d, x: Array) -> Array:
     columns = windows.transpose(order).reshape(samples, node.groups, -1, int(np.prod(size)))
     weight = node.weight.astype(np.float64).reshape(node.groups, node.weight.shape[0] // node.groups, -1)
     y = (weight @ columns).reshape(samples, -1, *size)
-    return y if node.bias is None else y + node.bias.reshape(-1, *(1,) * rank)
+    return np.asarray(y if node.bias is None else y + node.bias.reshape(-1, *(1,) * rank))
 
 
 def _windows(x: Array, node: n.SumPool2d | n.AvgPool2d | n.MaxPool2d, fill: float = 0.0) -> Array:
@@ -132,7 +134,7 @@ def neuron_step(node: n.Neuron, x: Array, state: Any) -> tuple[Array, Array, Any
     if node.theta is None:
         return u, u, (u, i)
     s = u >= node.theta if node.compare == ">=" else u > node.theta
-    v = np.where(s, node.v_reset, u) if node.reset == "hard" else u - node.delta * s
+    v = np.where(s, node.v_reset, u) if node.delta is None else u - node.delta * s  # only a soft reset has a delta
     return s.astype(np.float64), u, (v, i)
 
 
