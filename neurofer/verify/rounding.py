@@ -9,7 +9,7 @@ flips while its membrane is farther than that from the threshold was not flipped
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,8 @@ from neurofer.ir.trace import read
 from neurofer.verify.replay import drive
 
 ROUNDING = 2.0**-23
+UNDERFLOW = 2.0**-126
+"""What a term may lose where float32 has no more exponents, also where a runtime flushes to zero."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _step(node: n.Node) -> Step:
         return lambda x, state: _charge_and_reset(node, x, state)[1:]
     if isinstance(node, n.Delay):
         return partial(_delay, reference.step_function(node))
-    return lambda x, state: (_stateless(node, x), state)
+    return lambda x, state: (bounded(node, x), state)
 
 
 def _delay(step: Step, x: Bounded, state: Any) -> tuple[Bounded, Any]:
@@ -80,38 +82,43 @@ def _delay(step: Step, x: Bounded, state: Any) -> tuple[Bounded, Any]:
     return Bounded(value, error), (values, errors)
 
 
-def _stateless(node: n.Node, x: Bounded) -> Bounded:
+def bounded(node: n.Node, x: Bounded) -> Bounded:
+    """Return the output of a node without memory, with its bound.
+
+    A node of k terms turns inputs x off by e into outputs off by ``|W| e + (k + 2) * 2^-23 * (|W| (|x| + e) + |b|)``.
+    """
     value = reference.stateless(node, x.value)
+    if isinstance(node, n.Threshold):
+        return Bounded(value, np.zeros_like(value))
+    if isinstance(node, n.Relu):
+        above, below = np.maximum(x.value + x.error, 0.0) - value, value - np.maximum(x.value - x.error, 0.0)
+        return Bounded(value, np.maximum(above, below))
+    count, absolute = _terms(node)
+    if not count:
+        # a maximum is off by at most the largest error in its window; what only moves values moves their errors
+        return Bounded(value, reference.stateless(node, x.error))
+    size = reference.stateless(absolute, np.abs(x.value) + x.error)
+    passed = reference.stateless(absolute, x.error) - reference.stateless(absolute, np.zeros_like(x.error))
+    return Bounded(value, passed + (count + 2) * (ROUNDING * size + UNDERFLOW))
+
+
+def _terms(node: n.Node) -> tuple[int, n.Node]:
+    """Return how many terms one output of ``node`` adds up, and the node that adds up their absolute values.
+
+    No terms where values are only moved or compared.
+    """
     match node:
         case n.Linear() | n.Conv1d() | n.Conv2d():
-            size = reference.stateless(_absolute(node, node.bias), np.abs(x.value))
-            passed = reference.stateless(_absolute(node, None), x.error)
-            return Bounded(value, passed + (node.weight[0].size + 3) * ROUNDING * size)
-        case n.SumPool2d() | n.AvgPool2d():
-            area = node.kernel[0] * node.kernel[1]
-            size = reference.stateless(node, np.abs(x.value))
-            return Bounded(value, reference.stateless(node, x.error) + (area + 2) * ROUNDING * size)
+            bias = None if node.bias is None else np.abs(node.bias)
+            return node.weight[0].size + 1, replace(node, weight=np.abs(node.weight), bias=bias)
         case n.Scale():
-            return x.times(node.scale)
+            return 1, n.Scale(np.abs(node.scale))
+        case n.SumPool2d() | n.AvgPool2d():
+            return node.kernel[0] * node.kernel[1], node
         case n.BatchNorm():
-            scale = n.BatchNorm(
-                np.zeros_like(node.mean), node.var, np.abs(node.weight), np.zeros_like(node.bias), node.eps
-            )
-            size = reference.stateless(scale, np.abs(x.value) + np.abs(value))
-            return Bounded(value, reference.stateless(scale, x.error) + 8 * ROUNDING * (size + np.abs(value)))
-        case n.Relu():
-            return Bounded(value, x.error)
-        case n.Threshold():
-            return Bounded(value, np.zeros_like(value))
-    # a maximum is off by at most the largest error in its window; what only moves values moves their errors
-    return Bounded(value, reference.stateless(node, x.error))
-
-
-def _absolute(node: Any, bias: Array | None) -> Any:
-    weight, bias = np.abs(node.weight), None if bias is None else np.abs(bias)
-    if isinstance(node, n.Linear):
-        return n.Linear(weight, bias)
-    return type(node)(weight, bias, node.stride, node.padding, node.dilation, node.groups)
+            # three terms x w / s, mean w / s and bias; root and quotient of the factor round, too
+            return 8, replace(node, mean=-np.abs(node.mean), weight=np.abs(node.weight), bias=np.abs(node.bias))
+    return 0, node
 
 
 def _charge_and_reset(node: n.Neuron, x: Bounded, state: Any) -> tuple[Bounded, Bounded, Any]:
@@ -145,7 +152,7 @@ def membranes(program: Program, golden: Trace, name: str) -> Iterator[tuple[Arra
         if isinstance(node, n.Neuron):
             u, out, state = _charge_and_reset(node, x, state)
         else:
-            u, out = x, _stateless(node, x)
+            u, out = x, bounded(node, x)
         yield u.value, out.value, np.broadcast_to(u.error + slack, u.value.shape)
 
 

@@ -127,3 +127,21 @@ def test_a_cascade_has_one_source():
         int((reference.run(program, x).unpack("spike1") != reference.run(broken, x).unpack("spike1")).sum())
         for x in [spikes_for(program)]
     )
+
+
+def test_a_tie_does_not_hide_a_wrong_readout():
+    def network(head):
+        nodes = {
+            "input": n.Input((2,), BINARY),
+            "fc": n.Linear(np.array([[0.1, 0.2], [1.0, 1.0]], np.float32)),
+            "spike": n.Neuron(theta=np.array([np.float32(0.3), 1.0])),
+            "head": n.Linear(np.array([[1.0, head]], np.float32)),
+            "output": n.Output(),
+        }
+        return in_a_row(nodes, Contract(steps=3))
+
+    x = np.array([[[1, 1]], [[0, 0]], [[1, 1]]], np.uint8)
+    assert judge(network(1.0), network(1.0), "spikingjelly", x).verdict == "TIES"
+    verdict = judge(network(1.0), network(1.5), "spikingjelly", x)
+    assert verdict.verdict == "DIVERGENT"
+    assert verdict.sources == ["spike", "output"]

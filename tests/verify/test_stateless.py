@@ -11,6 +11,7 @@ from neurofer.ir import Contract, Readout
 from neurofer.ir import nodes as n
 from neurofer.verify import stateless
 from neurofer.verify.compare import compare
+from neurofer.verify.rounding import readout_bound
 from tests.ann import deep_relu_net, images, line, linear, residual_net, with_changed_weight
 from tests.strategies import rngs
 
@@ -44,7 +45,7 @@ def verdict(program, x, run=None):
 def gap_and_bound(program, x, run=None):
     golden = reference.run(program, x)
     ours, theirs = (t.read(program.contract.readout) for t in (golden, float32(run or program).run(x)))
-    return np.abs(ours - theirs), stateless.readout_bound(program, golden)
+    return np.abs(ours - theirs), readout_bound(program, golden)
 
 
 @given(rngs, st.integers(1, 12), st.integers(1, 40), st.booleans())
@@ -140,8 +141,8 @@ def test_several_steps_are_read_as_the_contract_says():
     x = rng.normal(size=(3, 2, 4))
     assert verdict(program, x).verdict == "TIES"
     golden = reference.run(program, x)
-    total = stateless.readout_bound(program, golden)
-    last = stateless.readout_bound(program.with_contract(replace(contract, readout=Readout("last"))), golden)
+    total = readout_bound(program, golden)
+    last = readout_bound(program.with_contract(replace(contract, readout=Readout("last"))), golden)
     assert np.all(total > last)
 
 
