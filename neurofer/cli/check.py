@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Importers = Literal["neurofer", "stock", "both"]
 DENSITY = 0.3
+_SHOWN = 3
 _STYLE = {"EXACT": "green", "TIES": "green", "DIVERGENT": "red", "SILENT": "red", "REFUSED": "yellow"}
 
 
@@ -92,10 +93,10 @@ def check_onnx_file(golden: Trace, bound: Array, path: Path, contract: Contract)
         path: the file.
         contract: says how the outputs are read.
     """
-    import numpy as np
-
     from functools import partial
     from importlib.metadata import version
+
+    import numpy as np
 
     from neurofer.backends import onnx
     from neurofer.errors import MissingPackageError
@@ -132,9 +133,7 @@ def draw_input(
 
     rng = np.random.default_rng(seed)
     lead = (samples,) if program.contract.encoder == "constant" else (steps, samples)
-    drawn = {
-        name: (rng.random((*lead, *program.shapes[name])) < density).astype(np.uint8) for name in program.inputs
-    }
+    drawn = {name: (rng.random((*lead, *program.shapes[name])) < density).astype(np.uint8) for name in program.inputs}
     return drawn, f"Bernoulli spikes of density {density:g} drawn with seed {seed}, no natural data"
 
 
@@ -175,16 +174,32 @@ def show(console: Console, verification: Verification) -> None:
     )
     console.print(verdict_table(verification.targets))
     for row in verification.targets:
-        first, *rest = row.reason.splitlines() or [""]
-        if row.verdict == "EXACT":
-            continue
-        console.print(f"{row.target}, {row.importer}: {row.verdict}: {first}")
-        for line in rest:
-            console.print(line)
+        if row.verdict != "EXACT":
+            console.print(f"{row.target}, {row.importer}: {row.verdict}: {condense(row.reason)}")
         if row.first_divergence:
             console.print(f"  first divergence: {divergence(row.first_divergence)}")
         if row.sources:
             console.print(f"  sources: {', '.join(row.sources)}")
+
+
+def condense(reason: str) -> str:
+    """Return the text of an error with the nodes that share a cause in one line; the JSON has them all."""
+    lines: list[str] = []
+    causes: dict[str, list[str]] = {}
+    for line in reason.splitlines():
+        where, separator, why = line.removeprefix("  - ").partition(": ")
+        if not (line.startswith("  - ") and separator):
+            lines.append(line)
+            continue
+        if why not in causes:
+            lines.append(f"  - {why}: ")
+        causes.setdefault(why, []).append(where)
+    return "\n".join(line + _some(causes[line[4:-2]]) if line[4:-2] in causes else line for line in lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def verdict_table(rows: Iterable[Verdict]) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,12 +77,12 @@ def _export(folder: Path, checkpoint: str, target: str, out: Path) -> Report:
     """Export a checkpoint into a bundle beside it; the report names it by where it will lie."""
     from dataclasses import replace
 
-    from neurofer.cli.export import Order, command_line, export_bundle
+    from neurofer.cli.export import Order, command_line, export_bundle, writable_target
     from neurofer.cli.network import resolve
 
     subject = replace(resolve(str(folder / checkpoint)), name=str(out / checkpoint))
     said = command_line("export", subject.name, to=target, samples=_SAMPLES)
-    order = Order(subject, target, str(out / target), _SAMPLES, 0, "both", said)
+    order = Order(subject, writable_target(target), str(out / target), _SAMPLES, 0, "both", said)
     report, _ = export_bundle(order, folder / target)
     return report
 
@@ -122,8 +121,8 @@ def _render(console: Console, report: Report, out: Path) -> None:
     energy = report.energy[0]
     cost = {"onnx": energy.e_ann_mj or 0.0}
     table = Table(box=None, pad_edge=False)
-    for title, side in (("network", "left"), ("target", "left"), ("importer", "left"), ("verdict", "left")):
-        table.add_column(title, justify=side, no_wrap=True)
+    for title in ("network", "target", "importer", "verdict"):
+        table.add_column(title, no_wrap=True)
     table.add_column("spikes compared", justify="right")
     table.add_column("energy per image", justify="right")
     for row in report.verification.targets if report.verification else []:

@@ -6,30 +6,29 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, Importers, check, check_onnx, draw_input, show
+from neurofer.cli.check import DENSITY, Importers, check, check_onnx, condense, draw_input, show
 from neurofer.cli.outcome import Outcome, doing
-from neurofer.errors import RefusedError
+from neurofer.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from neurofer.backends.targets import Target
     from neurofer.cli.network import Subject
     from neurofer.ir import Program, Trace
     from neurofer.ir.nodes import Array
     from neurofer.report.report import Report
     from neurofer.verify import Verification
 
-Target = Literal["nir", "norse", "snntorch", "spikingjelly", "onnx"]
-
 
 def export(
     network: options.Network,
-    to: Annotated[Target, typer.Option(help="Target; a simulator's name writes what its own importer reads.")],
+    to: Annotated[str, typer.Option(help="Target, see neurofer targets; or the path of a .toml file.")],
     out: options.Out,
     reset: options.Reset = None,
     input_size: options.InputSize = None,
@@ -51,15 +50,46 @@ def export(
     from neurofer.report.bundle import check_free
 
     check_free(out, force=force)
+    target = writable_target(to)
     changes = {"reset": reset, "input-size": input_size, "width": width, "steps": steps, "dt": dt}
     with doing(f"reading {network}"):
         subject = resolve(
             network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
         )
     said = command_line("export", network, to=to, **changes, samples=samples, seed=seed)
-    order = Order(subject, to, str(out), samples, seed, importer, said)
+    if dt is None:
+        subject = in_unit_of(target, subject)
+    order = Order(subject, target, str(out), samples, seed, importer, said)
     report, code = export_bundle(order, out, force=force)
     return Outcome(report, lambda console: _render(console, report, out), code)
+
+
+def writable_target(name: str) -> Target:
+    """Return the target called ``name``.
+
+    Raises:
+        UsageError: there is none, or nothing is written for it.
+    """
+    from neurofer.backends.targets import load_target
+
+    target = load_target(name)
+    if not target.artifact:
+        raise UsageError(
+            f"nothing is written for the target {target.name!r}", where="--to", next_step="see neurofer targets"
+        )
+    return target
+
+
+def in_unit_of(target: Target, subject: Subject) -> Subject:
+    """Return the network with the step that readers of the target assume; its coefficients stay, hence its spikes."""
+    from dataclasses import replace
+
+    from neurofer.backends.registry import SIMULATORS
+
+    if target.backend not in SIMULATORS or target.options.dt is None:
+        return subject
+    contract = replace(subject.snn.contract, dt=target.options.dt)
+    return replace(subject, snn=subject.snn.with_contract(contract))
 
 
 @dataclass(frozen=True)
@@ -95,10 +125,10 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
     from neurofer.verify import exit_code
 
     with publish(out, force=force) as folder:
-        with doing(f"writing for {order.target}"):
-            artifact = _EMIT.get(order.target, _emit_dialect)(order, folder)
+        with doing(f"writing for {order.target.name}"):
+            artifact = _EMIT.get(order.target.backend, _emit_dialect)(order, folder / order.target.artifact)
         golden, origin = _record(order, artifact.program)
-        bound = _bound(artifact.program, golden) if order.target == "onnx" else None
+        bound = _bound(artifact.program, golden) if order.target.backend == "onnx" else None
         write_golden(folder / GOLDEN, golden, artifact.program.contract, bound=bound)
         verification = _verify(order, artifact, golden, origin)
         report = _report(order, artifact, golden, verification, origin)
@@ -108,7 +138,8 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         manifest = Manifest(
             network=subject.name,
             weights=subject.weights,
-            target=order.target,
+            target=order.target.name,
+            backend=order.target.backend,
             artifact=artifact.path.name,
             command=order.command,
             seed=order.seed,
@@ -119,7 +150,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
             versions=versions(),
         )
         seal(folder, manifest)
-    decides = "stock" if order.target == "onnx" else order.importer
+    decides = "stock" if order.target.backend == "onnx" else order.importer
     return report, exit_code(verification.targets, importer=decides)
 
 
@@ -131,29 +162,26 @@ class _Artifact:
     program: Program
 
 
-def _emit_nir(order: Order, folder: Path) -> _Artifact:
+def _emit_nir(order: Order, path: Path) -> _Artifact:
     from neurofer.ir import serde
 
-    path = folder / "model.nir"
     serde.write(path, order.subject.lowered)
     return _Artifact(path, serde.read(path))
 
 
-def _emit_dialect(order: Order, folder: Path) -> _Artifact:
+def _emit_dialect(order: Order, path: Path) -> _Artifact:
     from neurofer.backends import registry
     from neurofer.ir import serde
 
-    _, graph = registry.simulator(order.target).STOCK.emit(order.subject.lowered)
-    path = folder / "model.nir"
+    _, graph = registry.simulator(order.target.backend).STOCK.emit(order.subject.lowered)
     serde.write(path, graph)
     return _Artifact(path, serde.read(path))
 
 
-def _emit_onnx(order: Order, folder: Path) -> _Artifact:
+def _emit_onnx(order: Order, path: Path) -> _Artifact:
     from neurofer.backends import onnx
 
     program = _stateless(order.subject)
-    path = folder / "model.onnx"
     onnx.emit(program, path)
     return _Artifact(path, program)
 
@@ -188,7 +216,7 @@ def _record(order: Order, program: Program) -> tuple[Trace, str]:
     if subject.bundle is not None:
         golden = subject.bundle.golden(subject.snn)
         x, origin = golden.inputs, subject.bundle.manifest.sample
-    elif sample := subject.sample(samples=order.samples, seed=order.seed, ann=order.target == "onnx"):
+    elif sample := subject.sample(samples=order.samples, seed=order.seed, ann=order.target.backend == "onnx"):
         x, origin = sample.x, sample.origin
     else:
         x, origin = draw_input(
@@ -199,7 +227,7 @@ def _record(order: Order, program: Program) -> tuple[Trace, str]:
 
 
 def _bound(program: Program, golden: Trace) -> Array:
-    from neurofer.verify.stateless import readout_bound
+    from neurofer.verify.rounding import readout_bound
 
     return readout_bound(program, golden)
 
@@ -210,11 +238,11 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
     from neurofer.ir import serde
     from neurofer.verify import Verification
 
-    if order.target == "onnx":
+    if order.target.backend == "onnx":
         rows = [check_onnx(artifact.program, golden, artifact.path)]
     else:
-        dialect = order.target in SIMULATORS
-        on = (order.target,) if dialect else SIMULATORS
+        dialect = order.target.backend in SIMULATORS
+        on = (order.target.backend,) if dialect else SIMULATORS
         graph = serde.read_graph(artifact.path) if dialect else None
         rows = check(artifact.program, golden, on=on, importer=order.importer, graph=graph)
     return Verification(
@@ -227,21 +255,21 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
     )
 
 
-def _report(
-    order: Order, artifact: _Artifact, golden: Trace, verification: Verification, origin: str
-) -> Report:
+def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Verification, origin: str) -> Report:
     from neurofer.ir import serde
     from neurofer.report.report import Report, count_spikes, versions, weigh
 
     subject = order.subject
-    captured = artifact.program if order.target == "onnx" else subject.snn
+    captured = artifact.program if order.target.backend == "onnx" else subject.snn
     metrics = subject.metrics or {}
     accuracy = {"test": float(metrics["test_accuracy"])} if "test_accuracy" in metrics else {}
-    energy = [] if order.target == "onnx" else weigh(captured, subject.ann, golden, weights=subject.weights)
+    energy = []
+    if order.target.backend != "onnx":
+        energy = weigh(captured, subject.ann, golden, weights=subject.weights, profile=order.target.profile)
     return Report(
         network=subject.name,
         weights=subject.weights,
-        target=order.target,
+        target=order.target.name,
         command=order.command,
         seed=order.seed,
         sample=origin,
@@ -264,9 +292,8 @@ def _render(console: Console, report: Report, out: Path) -> None:
         if energy.e_snn_mj is not None:
             ann = "" if energy.e_ann_mj is None else f", ANN {energy.e_ann_mj:.6g} mJ, ratio {energy.ratio or 0:.3g}"
             console.print(f"energy ({energy.formula}): SNN {energy.e_snn_mj:.6g} mJ{ann}")
-    for caveat in report.caveats[:3]:
-        console.print(f"plain NIR readers: {caveat}")
-    if len(report.caveats) > 3:
-        console.print(f"plain NIR readers: {len(report.caveats) - 3} more, see {out}/report.md")
+    if report.caveats:
+        text = condense("\n".join(f"  - {caveat}" for caveat in report.caveats))
+        console.print(f"what only neurofer's importers read from the artifact:\n{text}")
     console.print(f"bundle: {out}")
     console.print(f"next: neurofer verify {out}")

@@ -95,5 +95,12 @@ def _render(console: Console, document: dict[str, Any]) -> None:
         once = " once" if node["static"] and node["params"] else ""
         shape = " x ".join(map(str, node["shape"]))
         names = " + ".join(sources.get(node["name"], []))
-        table.add_row(node["name"], node["kind"] + once, shape, node["domain"], f"{node['params']:,}" if node["params"] else "", names)
+        table.add_row(
+            node["name"],
+            node["kind"] + once,
+            shape,
+            node["domain"],
+            f"{node['params']:,}" if node["params"] else "",
+            names,
+        )
     console.print(table)

@@ -215,9 +215,7 @@ def _capture(module: nn.Module, recipe: Recipe, *, baseline: bool = False, dt: f
     if baseline:  # sees the frames of all steps at once
         frames = recipe.contract.steps if recipe.contract.encoder == "events" else 1
         return capture(module.eval(), (channels * frames, height, width))
-    return capture(
-        module.eval(), (channels, height, width), contract=contract(recipe, dt=1e-4 if dt is None else dt)
-    )
+    return capture(module.eval(), (channels, height, width), contract=contract(recipe, dt=1e-4 if dt is None else dt))
 
 
 def raw_sample(recipe: Recipe, *, samples: int, seed: int) -> tuple[Array, str]:

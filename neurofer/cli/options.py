@@ -21,9 +21,7 @@ Width = Annotated[
     int | None, typer.Option(min=1, help="Channels of a recipe's first layer.", show_default="the recipe's")
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Time steps T.", show_default="the network's")]
-Dt = Annotated[
-    float | None, typer.Option(help="Length of a step in seconds.", show_default="the network's, else 1e-4")
-]
+Dt = Annotated[float | None, typer.Option(help="Length of a step in seconds.", show_default="the network's, else 1e-4")]
 Scheme = Annotated[
     Literal["euler", "exponential"] | None,
     typer.Option(help="Discretisation of a .nir file of others.", show_default="euler"),

@@ -64,7 +64,9 @@ def verify(
 
         subject = resolve(artifact, steps=steps, dt=dt, scheme=scheme, weights_seed=seed)
         program, golden, origin = _record(subject, input, density, steps, samples, seed)
-        verification = _verification(subject.name, program, golden, named, importer, subject.graph, subject.weights, origin)
+        verification = _verification(
+            subject.name, program, golden, named, importer, subject.graph, subject.weights, origin
+        )
     only = "stock" if all(row.importer == "stock" for row in verification.targets) else importer
     code = exit_code(verification.targets, importer=only, named=named is not None, strict=strict)
     return Outcome(verification, lambda console: _render(console, verification, code), code)
@@ -85,12 +87,12 @@ def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Import
     from neurofer.report.bundle import open_bundle
 
     bundle = open_bundle(artifact)
-    if bundle.manifest.target == "onnx":
+    if bundle.manifest.backend == "onnx":
         return _verify_onnx(artifact, bundle, named)
     program = bundle.program()
     golden = bundle.golden(program)
-    dialect = bundle.manifest.target in SIMULATORS
-    on = named or ((bundle.manifest.target,) if dialect else SIMULATORS)
+    dialect = bundle.manifest.backend in SIMULATORS
+    on = named or ((bundle.manifest.backend,) if dialect else SIMULATORS)
     manifest = bundle.manifest
     graph = _graph(bundle.artifact) if dialect else None
     return _verification(artifact, program, golden, on, importer, graph, manifest.weights, manifest.sample)

@@ -30,6 +30,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         network: as it was named when exported.
         weights: ``trained``, ``random`` or ``file``.
         target: what it was exported for.
+        backend: that wrote the artifact.
         artifact: file name of the exported network.
         command: the command line that made it.
         seed: of random weights and drawn samples.
@@ -44,6 +45,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     weights: Literal["trained", "random", "file"]
     target: str
+    backend: str
     artifact: str
     command: str
     seed: int

@@ -60,8 +60,8 @@ def divergence(first: Divergence) -> str:
     """Return the first entry that differs, in words."""
     where = ", ".join(str(i) for i in first.neuron)
     return (
-        f"node {first.node}, step {first.step}, sample {first.sample}, neuron [{where}]: membrane {first.membrane:.9g}, "
-        f"threshold {first.threshold:.9g}, margin {first.margin:.3g}"
+        f"node {first.node}, step {first.step}, sample {first.sample}, neuron [{where}]: "
+        f"membrane {first.membrane:.9g}, threshold {first.threshold:.9g}, margin {first.margin:.3g}"
     )
 
 
