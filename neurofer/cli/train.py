@@ -1,0 +1,99 @@
+"""``neurofer train``: train a recipe's network or its ANN baseline into a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurofer.cli import options
+from neurofer.cli.outcome import Outcome, note
+from neurofer.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from neurofer.train.loop import Epoch
+    from neurofer.train.networks import Which
+    from neurofer.train.recipe import Recipe
+
+_SCHEMA = "neurofer.train/1"
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe, or the path of a .toml file.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Checkpoint to write.", show_default="RECIPE[-baseline].safetensors")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs.", show_default="the recipe's")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything.", show_default="the recipe's")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Samples x and labels y, .npz.", show_default="the recipe's")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an interrupted run.")] = False,
+    baseline: Annotated[bool, typer.Option("--baseline", help="Train the ANN baseline instead.")] = False,
+    json: options.Json = False,
+) -> Outcome:
+    """Train a network and keep the weights of its best epoch.
+
+    Ctrl-C at any time: all state is on disk after every epoch, and the same command goes on from there.
+    """
+    from neurofer.train.recipe import load_recipe
+
+    spec = load_recipe(recipe)
+    path = out or Path(f"{spec.name}{'-baseline' if baseline else ''}.safetensors")
+    if path.suffix != ".safetensors":
+        raise UsageError("a checkpoint is a .safetensors file", where=str(path), next_step="give --out such a name")
+    document = _train(spec, path, epochs, seed, data, fresh=fresh, baseline=baseline)
+    return Outcome(document, lambda console: _render(console, document))
+
+
+def _train(
+    spec: Recipe, path: Path, epochs: int | None, seed: int | None, data: Path | None, *, fresh: bool, baseline: bool
+) -> dict[str, Any]:
+    from neurofer import data as room
+    from neurofer.train import loop
+
+    found = room.load(spec.data, data, frames=spec.contract.steps if spec.contract.encoder == "events" else None)
+    which: Which = "baseline" if baseline else "network"
+    sizes = ", ".join(
+        f"{len(part.y)} {use}"
+        for part, use in ((found.train, "to train"), (found.validation, "to validate"), (found.test, "to test"))
+    )
+    note(f"training the {which} of {spec.name} on {found.name}: {sizes}")
+    try:
+        trained = loop.train(
+            spec, found, path, which=which, epochs=epochs, seed=seed, resume=not fresh, progress=_progress
+        )
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on from the last epoch, with --fresh it starts anew")
+        raise
+    return {
+        "schema": _SCHEMA,
+        "recipe": spec.name,
+        "which": which,
+        "data": found.name,
+        "checkpoint": str(trained.path),
+        "epochs": trained.epochs,
+        "best_epoch": trained.best.number,
+        "validation_accuracy": trained.best.accuracy,
+        "test_accuracy": trained.test_accuracy,
+        "test_samples": len(found.test.y),
+        "seed": spec.training.seed if seed is None else seed,
+    }
+
+
+def _progress(epoch: Epoch) -> None:
+    note(f"epoch {epoch.number}/{epoch.of}: loss {epoch.loss:.4f}, validation accuracy {epoch.accuracy:.2%}")
+
+
+def _render(console: Console, document: dict[str, Any]) -> None:
+    console.print(
+        f"{document['recipe']} ({document['which']}): test accuracy {document['test_accuracy']:.2%} on "
+        f"{document['test_samples']} samples of {document['data']}; best of {len(document['epochs'])} epochs is "
+        f"{document['best_epoch']} (validation {document['validation_accuracy']:.2%})"
+    )
+    console.print(f"checkpoint: {document['checkpoint']}")
+    target = "onnx" if document["which"] == "baseline" else "nir"
+    console.print(f"next: neurofer export {document['checkpoint']} --to {target} --out DIR")
