@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -127,11 +129,44 @@ def _stock_limits(program: Program) -> list[Problem]:
             found.append(Problem(name, "snnTorch's importer has no v_leak"))
         if node.alpha_syn is not None and differs(node.gain, 1.0):
             found.append(Problem(name, "snnTorch's importer takes r = tau_mem / dt only"))
-    return found
+    loops = {neuron: weights for weights, neuron in _loops([(e.source, e.target) for e in program.edges])}
+    return found + [
+        Problem(edge.target, "snnTorch's importer knows recurrence of a neuron through weights of its own only")
+        for edge in program.edges
+        if edge.delay and loops.get(edge.target) != edge.source
+    ]
+
+
+def _loops(edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return (weights, neuron) of every neuron that hears itself through weights that serve it alone."""
+    sources = Counter(a for a, _ in edges)
+    targets = Counter(b for _, b in edges)
+    return [(a, b) for a, b in edges if (b, a) in edges and sources[a] == targets[a] == 1]
+
+
+def _nest(graph: nir.NIRGraph) -> nir.NIRGraph:
+    """Put every recurrent neuron into a graph of its own: flat, the importer sends the input through the weights."""
+    nodes, edges = dict(graph.nodes), [(str(a), str(b)) for a, b in graph.edges]
+    for weights, name in _loops(edges):
+        neuron = nodes[name]
+        inner = {
+            "input": nir.Input(neuron.input_type),
+            name: neuron,
+            weights: nodes.pop(weights),
+            "output": nir.Output(neuron.output_type),
+        }
+        loop = [("input", name), (name, weights), (weights, name), (name, "output")]
+        nodes[name] = nir.NIRGraph(inner, loop, type_check=False)
+        edges = [edge for edge in edges if weights not in edge]
+    nested = nir.NIRGraph(nodes, edges, type_check=False)
+    nested.metadata = graph.metadata
+    return nested
 
 
 def _misread(program: Program) -> list[Problem]:
-    return [
+    loops = [edge.target for edge in program.edges if edge.delay]
+    found = [Problem(name, "snnTorch sends the input of a flat recurrent neuron through its weights") for name in loops]
+    return found + [
         Problem(name, "snnTorch reads nir.IF as a Leaky with beta 0.9 that resets by subtraction")
         for name, node in neurons(program)
         if node.kind == "IF"
@@ -176,7 +211,6 @@ STOCK = Stock(
         compares=frozenset({">"}),
         groups=False,
         pool_padding=False,
-        recurrent=False,
         per_neuron=False,
         v_reset=False,
     ),
@@ -187,4 +221,5 @@ STOCK = Stock(
     misread=_misread,
     step=_module_step,
     dt=IMPORTER_DT,
+    wrap=_nest,
 )

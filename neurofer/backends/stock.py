@@ -48,6 +48,7 @@ class Stock:
         misread: lists what it gets wrong where a graph says things as NIR defines them; the form we emit avoids it.
         step: a module of the imported graph -> its step function.
         dt: the step (s) that the importer assumes, where it cannot be told another.
+        wrap: nests what the importer wants nested.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Stock:
     misread: Callable[[Program], list[Problem]]
     step: Callable[[nn.Module], Step] = module_step
     dt: float | None = None
+    wrap: Callable[[nir.NIRGraph], nir.NIRGraph] = lambda graph: graph
 
     def faults(self, program: Program) -> list[Problem]:
         """Return what the importer is known to get wrong, or to reject, in a graph of others that means ``program``."""
@@ -83,7 +85,7 @@ class Stock:
                 problems=problems,
                 next_step=f'neurofer.load(path, backend="{self.name.split()[0]}") runs it on the same neurons',
             )
-        return lowered, to_nir(lowered, neuron=self.neuron(lowered.contract))
+        return lowered, self.wrap(to_nir(lowered, neuron=self.neuron(lowered.contract)))
 
     def load(self, program: Program) -> StockNetwork:
         """Return the program as the importer reads the form we emit for it."""
@@ -98,7 +100,8 @@ class Stock:
 
         module = build()
         named = dict(module.named_children())
-        steps = {name: self.step(named[key]) for name in program.nodes if (key := submodule(name)) in named}
+        alone = {k for k in program.nodes if not isinstance(graph.nodes.get(k), nir.NIRGraph)}
+        steps = {name: self.step(named[key]) for name in alone if (key := submodule(name)) in named}
         for name, node in program.nodes.items():
             if isinstance(node, Flatten) and name in steps:
                 steps[name] = _one_by_one(named[submodule(name)], program.shapes[name])

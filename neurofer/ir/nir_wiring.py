@@ -17,6 +17,26 @@ Pair = tuple[str, str]
 Pairs = list[Pair]
 
 
+def unnest(graph: nir.NIRGraph) -> nir.NIRGraph:
+    """Return the graph with every nested graph inlined, its nodes under their own names: how metadata name them."""
+    if not any(isinstance(node, nir.NIRGraph) for node in graph.nodes.values()):
+        return graph
+    nodes, edges = flatten_graph(graph)
+    own = {
+        f"{outer}.{k}": k
+        for outer, inner in graph.nodes.items()
+        if isinstance(inner, nir.NIRGraph)
+        for k in inner.nodes
+    }
+    flat = nir.NIRGraph(
+        {own.get(name, name): node for name, node in nodes.items()},
+        [(own.get(a, a), own.get(b, b)) for a, b in edges],
+        type_check=False,
+    )
+    flat.metadata = graph.metadata
+    return flat
+
+
 def flatten_graph(graph: nir.NIRGraph) -> tuple[dict[str, Any], Pairs]:
     """Return nodes and edges with every nested graph inlined as ``graph.node``; the nested Inputs and Outputs vanish.
 

@@ -22,7 +22,7 @@ from neurofer.ir.nir_file import read_graph, write_graph
 from neurofer.ir.nir_metadata import decode, encode
 from neurofer.ir.nir_neurons import NeuronWriter, nir_neuron, unsaid_neuron
 from neurofer.ir.nir_nodes import Site, per_neuron, read_node, write_node
-from neurofer.ir.nir_wiring import flatten_graph, mark_delays
+from neurofer.ir.nir_wiring import flatten_graph, mark_delays, unnest
 from neurofer.ir.program import Program
 
 __all__ = ["NeuronWriter", "from_nir", "nir_neuron", "read", "read_graph", "to_nir", "unsaid", "write"]
@@ -154,7 +154,7 @@ def from_nir(
     """
     metadata: Mapping[str, Any] = graph.metadata if isinstance(graph.metadata, dict) else {}
     if "neurofer" in metadata:
-        program = decode(graph, metadata["neurofer"])
+        program = decode(unnest(graph), metadata["neurofer"])
         if problems := [Problem(name, why) for name, node in program.nodes.items() for why in node.not_finite()]:
             raise ReadError("the graph cannot be read", problems=problems)
         return program

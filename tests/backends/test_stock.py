@@ -6,8 +6,8 @@ import pytest
 
 from neurofer.backends import reference, registry
 from neurofer.errors import RefusedError
+from neurofer.ir import Edge, Program, serde
 from neurofer.ir import nodes as n
-from neurofer.ir import serde
 from neurofer.verify import verify
 from tests.networks import convolutional, recurrent, residual, spikes_for
 
@@ -79,10 +79,28 @@ def test_soft_reset_is_refused_naming_every_neuron(target):
     assert f'backend="{target}"' in str(caught.value)
 
 
-@pytest.mark.parametrize("target", ["norse", "spikingjelly"])
-def test_recurrence_is_exact(target):
-    verdict = stock(recurrent(), target)
+@pytest.mark.parametrize("target", SIMULATORS)
+@pytest.mark.parametrize("neuron", [n.Neuron(alpha_mem=0.5), n.Neuron(alpha_syn=0.5, alpha_mem=0.75)])
+def test_recurrence_is_exact(neuron, target):
+    verdict = stock(recurrent(neuron), target)
     assert verdict.verdict == "EXACT", verdict.reason
+
+
+def test_a_nested_form_reads_back_as_the_flat_program(tmp_path):
+    lowered, graph = registry.simulator("snntorch").STOCK.emit(recurrent())
+    assert any(isinstance(node, nir.NIRGraph) for node in graph.nodes.values())
+    serde.write(tmp_path / "model.nir", graph)
+    assert serde.read(tmp_path / "model.nir") == lowered
+
+
+def test_recurrence_across_layers_is_refused_by_snntorch():
+    program = recurrent()
+    edges = [e for e in program.edges if e.target != "output"]
+    nodes = {**program.nodes, "fc2": n.Linear(np.eye(5)), "spike2": n.Neuron()}
+    edges += [Edge("spike", "fc2"), Edge("fc2", "spike2"), Edge("spike2", "output"), Edge("spike2", "w_rec")]
+    edges = [e for e in edges if (e.source, e.target) != ("spike", "w_rec")]
+    with pytest.raises(RefusedError, match="spike: snnTorch's importer knows recurrence"):
+        registry.load("snntorch", Program(nodes, edges, program.contract), importer="stock")
 
 
 @pytest.mark.parametrize("target", SIMULATORS)
