@@ -19,7 +19,7 @@ VERBS = ("train", "export", "verify", "energy", "report", "inspect", "targets", 
 # Typer brings its own copy of click in some versions and uses the package in others: this is the class it raises.
 _ClickException = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 _INSTALL = "pip install 'neurofer[all]'"
-_USAGE, _BUG, _INTERRUPTED, _BROKEN_PIPE = 3, 70, 130, 141
+_USAGE, _BUG, _INTERRUPTED = 3, 70, 130
 
 
 def build() -> typer.Typer:
@@ -74,17 +74,15 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"neurofer: {error}\n")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("neurofer: interrupted; nothing was left half-written\n")
-        return _INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at exit
-        return _BROKEN_PIPE
+        code = _INTERRUPTED
     except ModuleNotFoundError as error:
         return _missing(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
         if isinstance(error, _ClickException):
             return _usage(error)
         return _fault()
+    if code == _INTERRUPTED:  # Typer turns an interrupt of a command into this code
+        sys.stderr.write("neurofer: interrupted; nothing was left half-written\n")
     return code if isinstance(code, int) else 0
 
 

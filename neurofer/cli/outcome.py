@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+BROKEN_PIPE = 141
+"""What a shell reports of a program whose reader went away."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,26 @@ def command(verb: Callable[..., Outcome]) -> Callable[..., None]:
     def run(*arguments: Any, json: bool, **options: Any) -> None:
         with contextlib.redirect_stdout(sys.stderr):  # simulators print while they are imported and run
             outcome = verb(*arguments, json=json, **options)
-        if json:
-            import msgspec
-
-            text = msgspec.json.format(msgspec.json.encode(outcome.document, enc_hook=_plain), indent=2)
-            sys.stdout.write(text.decode() + "\n")
-        else:
-            outcome.render(console(sys.stdout))
-        sys.stdout.flush()
+        try:
+            _write(outcome, json=json)
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at exit
+            raise typer.Exit(BROKEN_PIPE) from error
         if outcome.code:
             raise typer.Exit(outcome.code)
 
     return run
+
+
+def _write(outcome: Outcome, *, json: bool) -> None:
+    if json:
+        import msgspec
+
+        text = msgspec.json.format(msgspec.json.encode(outcome.document, enc_hook=_plain), indent=2)
+        sys.stdout.write(text.decode() + "\n")
+    else:
+        outcome.render(console(sys.stdout))
+    sys.stdout.flush()
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,140 @@
+"""The frame of the command line: help, version, exit codes, one document on standard output, light start-up."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import neurofer
+from neurofer.cli import VERBS, run
+
+
+def start(*arguments, before="", **settings):
+    code = f"{before}\nfrom neurofer.cli import main\nmain()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings)
+
+
+def finish(*arguments, **settings):
+    process = start(*arguments, **settings)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_is_short_and_names_json(cli, verb):
+    result = cli(verb, "--help")
+    assert result.code == 0
+    assert len(result.out.splitlines()) < 40
+    assert "--json" in result.out
+    assert f"neurofer {verb}" in result.out
+
+
+def test_help_lists_the_verbs(cli):
+    result = cli("--help")
+    assert result.code == 0
+    assert [line.split()[0] for line in result.out.split("Commands:")[1].splitlines() if line] == list(VERBS)
+    assert len(result.out.splitlines()) < 40
+
+
+def test_no_arguments_show_the_help_as_a_wrong_call(cli):
+    result = cli()
+    assert (result.code, result.out) == (3, "")
+    assert "Commands:" in result.err
+
+
+def test_version(cli):
+    assert cli("--version").out == f"neurofer {neurofer.__version__}\n"
+
+
+def test_json_is_one_document_and_nothing_else_on_standard_output(network_file):
+    code, out, err = finish("verify", network_file, "--json")
+    assert code == 0, err
+    assert json.loads(out)["schema"] == "neurofer.verify/1"
+    assert out.endswith("}\n")
+    assert all(line.startswith(("running", "  ")) for line in err.splitlines()), err
+
+
+def test_a_pipe_that_closes_is_no_fault(network_file):
+    with start("inspect", network_file, "--json") as process:
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 141
+    assert err == ""
+
+
+LIGHT = [["inspect", "{file}"], ["inspect", "{bundle}"], ["report", "{bundle}"], ["targets"]]
+
+
+def loaded(arguments):
+    """Run a command line and return whether torch had been imported at its end."""
+    before = "import atexit, sys; atexit.register(lambda: sys.stderr.write(f'torch={\"torch\" in sys.modules}'))"
+    code, _, err = finish(*arguments, before=before)
+    assert code == 0, err
+    return err.endswith("torch=True")
+
+
+@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
+def test_what_needs_no_torch_does_not_import_it(arguments, network_file, shared_bundle):
+    assert not loaded([a.format(file=network_file, bundle=shared_bundle) for a in arguments])
+
+
+def test_the_probe_sees_torch():
+    assert loaded(["inspect", "digits"])
+
+
+def test_an_interrupt_leaves_nothing_half_written(tmp_path, network_file):
+    process = start("export", network_file, "--to", "nir", "--out", tmp_path / "out")
+    while (line := process.stderr.readline()) and not line.startswith("running in norse"):
+        pass
+    draft = [p.name for p in tmp_path.iterdir()]
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert len(draft) == 1
+    assert process.returncode == 130, err
+    assert (out, err) == ("", "neurofer: interrupted; nothing was left half-written\n")
+    assert not list(tmp_path.iterdir())
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
+
+
+@pytest.mark.parametrize("room", [200, 8_000])
+def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(tmp_path, network_file, room):
+    code, out, err = finish("export", network_file, "--to", "nir", "--out", tmp_path / "out", before=FULL.format(room=room))
+    assert (code, out) == (3, "")
+    assert "cannot write" in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [([], 0), (["--strict"], 4), (["--on", "norse"], 4)], ids=["others", "strict", "named"]
+)
+def test_a_simulator_that_is_not_installed(network_file, options, code):
+    absent = "import sys; sys.modules |= {name: None for name in ('norse', 'snntorch')}"
+    found, out, err = finish("verify", network_file, "--importer", "neurofer", *options, "--json", before=absent)
+    assert found == code, err
+    rows = {row["target"]: row for row in json.loads(out)["targets"]}
+    assert rows["norse"]["verdict"] == "NOT_RUN"
+    assert "pip install" in rows["norse"]["reason"]
+
+
+def test_a_missing_package_is_named_with_its_installation(tmp_path):
+    code, out, err = finish("inspect", "digits", before="import sys; sys.modules['torch'] = None")
+    assert (code, out) == (4, "")
+    assert "torch" in err
+    assert "pip install" in err
+
+
+def test_a_fault_of_ours_is_no_verdict(monkeypatch, capsys):
+    def fault(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("neurofer.ir.serde.read", fault)
+    assert run(["inspect", "a.nir"]) == 70
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "ZeroDivisionError" in said.err
