@@ -2,7 +2,6 @@ import pytest
 
 from neurofer.ir import serde
 
-
 EQUATIONS = [(128, 707_791_872, 3.2558426112), (200, 1_838_103_552, 8.4552763392)]
 
 
