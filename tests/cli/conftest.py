@@ -82,3 +82,9 @@ def bundle(shared_bundle, tmp_path):
     import shutil
 
     return shutil.copytree(shared_bundle, tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def network():
+    """Makes the small network; keywords change its IF neurons."""
+    return small_network

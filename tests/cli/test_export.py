@@ -1,0 +1,147 @@
+"""``neurofer export``: what a bundle holds, for which target, and that it is the same every time."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from neurofer.backends import reference
+from neurofer.backends.targets import load_target
+from neurofer.ir import serde
+from neurofer.report.bundle import open_bundle
+from neurofer.report.report import read_report
+
+
+def test_a_bundle_holds_the_program_its_sample_and_what_is_known(shared_bundle, network):
+    assert {p.name for p in shared_bundle.iterdir()} == {
+        "model.nir",
+        "golden.npz",
+        "manifest.json",
+        "report.json",
+        "report.md",
+    }
+    bundle = open_bundle(shared_bundle)
+    program = bundle.program()
+    assert program == network()
+    golden = bundle.golden(program)
+    again = reference.run(network(), golden.inputs)
+    assert golden.count == again.count > 0
+    assert all(np.array_equal(golden.unpack(name), again.unpack(name)) for name in again.spikes)
+    manifest = bundle.manifest
+    assert (manifest.schema, manifest.target, manifest.weights) == ("neurofer.bundle/1", "nir", "file")
+    assert manifest.contract == network().contract
+    assert manifest.command.startswith("neurofer export ")
+    assert set(manifest.versions) >= {"python", "neurofer", "nir", "norse"}
+    report = read_report(shared_bundle / "report.json")
+    assert {f"{v.target}/{v.importer}": v.verdict for v in report.verification.targets} == manifest.verdict
+    assert sum(node.spikes for node in report.spikes) == golden.count
+    assert {energy.formula for energy in report.energy} == {"exact", "eq4-8"}
+
+
+def test_files_are_readable_for_all(shared_bundle):
+    assert {p.stat().st_mode & 0o777 for p in shared_bundle.iterdir()} == {0o644}
+    assert shared_bundle.stat().st_mode & 0o777 == 0o755
+
+
+def test_the_same_command_gives_the_same_bytes(cli, network_file, tmp_path):
+    hashes = []
+    for name in ("one", "two"):
+        out = tmp_path / name
+        assert cli("export", network_file, "--to", "nir", "--out", out, "--importer", "neurofer").code == 0
+        hashes.append(open_bundle(out).manifest.sha256)
+    same = {"model.nir", "golden.npz"}
+    assert {name: hashes[0][name] for name in same} == {name: hashes[1][name] for name in same}
+
+
+@pytest.mark.parametrize("target", ["norse", "snntorch", "spikingjelly"])
+def test_a_simulators_dialect_is_read_by_its_own_importer(cli, network_file, tmp_path, target):
+    result = cli("export", network_file, "--to", target, "--out", tmp_path / "out", "--json")
+    assert result.code == 0, result.err
+    rows = result.json()["verification"]["targets"]
+    assert {(row["target"], row["importer"], row["verdict"]) for row in rows} == {
+        (target, "neurofer", "EXACT"),
+        (target, "stock", "EXACT"),
+    }
+    assert serde.read(tmp_path / "out" / "model.nir").contract.dt == load_target(target).options.dt
+    again = cli("verify", tmp_path / "out", "--json").json()["targets"]
+    assert [(row["target"], row["verdict"]) for row in again] == [(target, "EXACT"), (target, "EXACT")]
+
+
+def test_a_refused_network_leaves_nothing_and_names_what_works(cli, soft_file, tmp_path):
+    result = cli("export", soft_file, "--to", "norse", "--out", tmp_path / "out")
+    assert (result.code, result.out) == (2, "")
+    assert "if1: soft reset is not supported" in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_nir_cannot_say_stands_in_the_manifest(cli, soft_file, tmp_path):
+    result = cli("export", soft_file, "--to", "nir", "--out", tmp_path / "out")
+    assert result.code == 0
+    assert "soft reset" in result.out
+    assert "soft reset" in " ".join(open_bundle(tmp_path / "out").manifest.caveats)
+
+
+def test_a_silent_network_is_written_and_the_exit_code_says_so(cli, network, tmp_path):
+    serde.write(tmp_path / "silent.nir", network(theta=1e6))
+    result = cli("export", tmp_path / "silent.nir", "--to", "nir", "--out", tmp_path / "out", "--importer", "neurofer")
+    assert result.code == 1
+    assert set(open_bundle(tmp_path / "out").manifest.verdict.values()) == {"SILENT"}
+
+
+def test_force_replaces_a_bundle_and_leaves_nothing_beside_it(cli, bundle, soft_file):
+    before = open_bundle(bundle).manifest.sha256["model.nir"]
+    assert cli("export", soft_file, "--to", "nir", "--out", bundle, "--force", "--importer", "neurofer").code == 0
+    assert open_bundle(bundle).manifest.sha256["model.nir"] != before
+    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_bundle_is_exported_again_with_its_own_sample(cli, shared_bundle, tmp_path):
+    assert cli("export", shared_bundle, "--to", "snntorch", "--out", tmp_path / "out").code == 0
+    first, second = open_bundle(shared_bundle), open_bundle(tmp_path / "out")
+    one, two = first.golden(first.program()), second.golden(second.program())
+    assert second.manifest.sample == first.manifest.sample
+    assert np.array_equal(one.inputs["input"], two.inputs["input"])
+    assert np.array_equal(one.unpack("lif2"), two.unpack("lif2"))
+
+
+def test_the_baseline_of_a_recipe_goes_to_onnx_and_is_verified_from_the_bundle(cli, tmp_path):
+    result = cli("export", "digits", "--width", "4", "--to", "onnx", "--out", tmp_path / "out", "--json")
+    assert result.code == 0, result.err
+    (row,) = result.json()["verification"]["targets"]
+    assert (row["target"], row["importer"]) == ("onnx", "stock")
+    assert row["verdict"] in {"EXACT", "TIES"}
+    again = cli("verify", tmp_path / "out", "--json")
+    assert again.code == 0
+    assert again.json()["targets"][0]["verdict"] == row["verdict"]
+    assert open_bundle(tmp_path / "out").manifest.weights == "random"
+    assert cli("inspect", tmp_path / "out").is_one_error("model.onnx")
+
+
+def test_an_onnx_bundle_whose_weights_changed_diverges(cli, tmp_path):
+    import onnx
+
+    from neurofer.report.bundle import seal
+
+    out = tmp_path / "out"
+    assert cli("export", "digits", "--width", "4", "--to", "onnx", "--out", out).code == 0
+    manifest = open_bundle(out).manifest
+    model = onnx.load(out / "model.onnx")
+    last = onnx.numpy_helper.to_array(model.graph.initializer[-1]).copy()
+    last += 0.25
+    model.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(last, model.graph.initializer[-1].name))
+    onnx.save(model, out / "model.onnx")
+    (out / "manifest.json").unlink()
+    seal(out, manifest)
+    assert cli("verify", out, "--json").json()["targets"][0]["verdict"] == "DIVERGENT"
+    assert cli("verify", out).code == 1
+
+
+def test_a_spiking_file_has_no_form_in_onnx(cli, network_file, tmp_path):
+    result = cli("export", network_file, "--to", "onnx", "--out", tmp_path / "out")
+    assert (result.code, result.out) == (2, "")
+    assert "spikes" in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_json_is_the_report_of_the_bundle(cli, network_file, tmp_path):
+    result = cli("export", network_file, "--to", "nir", "--out", tmp_path / "out", "--importer", "neurofer", "--json")
+    assert result.json() == msgspec.json.decode((tmp_path / "out" / "report.json").read_bytes())
