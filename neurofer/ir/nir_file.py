@@ -31,6 +31,9 @@ _BROKEN = (
 )
 """What h5py and nir raise on contents they do not expect."""
 
+_DENSEST = 1100
+"""Largest factor by which gzip, NIR's filter, shrinks an array (it is 1032)."""
+
 _WORDS = ("type", "padding")
 """Entries of a node that may be text."""
 
@@ -53,6 +56,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
                 raise ReadError("HDF5, but not a NIR graph", where=str(path), why="it has no group 'node'")
             if (kind := _kind(root)) != "NIRGraph":
                 raise ReadError("the file holds no graph", where=str(path), why=f"its one node is of type {kind!r}")
+            _check_sizes(root, path.stat().st_size)
             graph = _read_graph(root, "", problems)
     except OSError as error:
         raise ReadError(
@@ -63,6 +67,16 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     if problems:
         raise ReadError("the graph cannot be read", where=str(path), problems=problems)
     return graph
+
+
+def _check_sizes(root: h5py.Group, size: int) -> None:
+    """Raise ValueError before memory is taken for arrays that a file of ``size`` bytes cannot hold."""
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.nbytes > _DENSEST * size:
+            raise ValueError(f"{name} claims to hold {item.nbytes} bytes, and the whole file has {size}")
+
+    root.visititems(visit)
 
 
 def _kind(group: h5py.Group) -> Any:
@@ -109,8 +123,12 @@ def _read_node(group: Any, name: str, problems: list[Problem]) -> Any:
     if texts:
         problems.append(Problem(name, f"{kind}: text stands where numbers belong: {', '.join(texts)}"))
         return None
-    with np.errstate(all="ignore"):  # nir computes the output shape here; a Program checks it later
-        return nir.dict2NIRNode(dict(values))
+    try:
+        with np.errstate(all="ignore"):  # nir computes the output shape here; a Program checks it later
+            return nir.dict2NIRNode(dict(values))
+    except _BROKEN as error:
+        problems.append(Problem(name, f"{kind}: {_reason(error)}"))
+        return None
 
 
 def _reason(error: BaseException) -> str:
