@@ -28,7 +28,7 @@ BATCH = "N"
 LIMIT = 2**31 - 2**20
 """Largest model (bytes): a protobuf message ends at 2 GB, and one file is what browsers and converters take."""
 
-_LATER = "export --to nir: neurons keep a state from step to step, and ONNX carries ANNs here"
+_LATER = "export --to nir"
 CAPABILITIES = Capabilities(
     nodes=frozenset(
         {

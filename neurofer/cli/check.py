@@ -34,15 +34,16 @@ def parse_targets(text: str | None) -> tuple[str, ...] | None:
     """
     if text is None:
         return None
-    from neurofer.backends.registry import SIMULATORS
+    from neurofer.backends.registry import RUNTIMES, SIMULATORS
 
+    known = (*SIMULATORS, *RUNTIMES)
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in SIMULATORS]
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise UsageError(
             f"no simulator is called {', '.join(map(repr, unknown)) or repr(text)}",
             where="--on",
-            next_step=f"choose from {', '.join(SIMULATORS)}",
+            next_step=f"choose from {', '.join(known)}",
         )
     return names
 

@@ -28,7 +28,7 @@ _STEPS = 100
 def verify(
     artifact: options.Network,
     on: Annotated[
-        str | None, typer.Option(help="Simulators: norse,snntorch,spikingjelly.", show_default="the target's")
+        str | None, typer.Option(help="Of norse,snntorch,spikingjelly,onnx (for ANNs).", show_default="the target's")
     ] = None,
     importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
     input: Annotated[  # noqa: A002 - the option's name

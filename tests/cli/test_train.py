@@ -122,3 +122,20 @@ def test_an_unknown_recipe_names_the_known_ones(cli):
 
 def test_a_checkpoint_has_its_ending(cli, recipe, bars, tmp_path):
     assert cli("train", recipe, "--data", bars, "--out", tmp_path / "a.pt").is_one_error("a.pt", ".safetensors")
+
+
+def test_a_trained_baseline_is_the_same_network_in_onnx_runtime(cli, recipe, bars, tmp_path):
+    out = tmp_path / "ann.safetensors"
+    assert cli("train", recipe, "--data", bars, "--out", out, "--epochs", 1, "--baseline").code == 0
+    result = cli("verify", out, "--on", "onnx", "--samples", 3, "--json")
+    assert result.code == 0, result.err
+    (row,) = result.json()["targets"]
+    assert (row["target"], row["importer"], row["verdict"]) == ("onnx", "stock", "TIES")
+
+
+def test_a_trained_spiking_network_is_refused_by_onnx(cli, recipe, bars, tmp_path):
+    out = tmp_path / "snn.safetensors"
+    assert cli("train", recipe, "--data", bars, "--out", out, "--epochs", 1).code == 0
+    result = cli("verify", out, "--on", "onnx", "--json")
+    assert result.code == 2
+    assert [row["verdict"] for row in result.json()["targets"]] == ["REFUSED"]
