@@ -143,7 +143,7 @@ INPUTS = {
     "another shape": (lambda path: save(path, np.ones((3, 2, 5))), "another shape"),
     "NaN": (lambda path: save(path, np.full((3, 2, 4), np.nan)), "not finite"),
     "no steps": (lambda path: save(path, np.ones((0, 2, 4))), "empty"),
-    "missing": (lambda path: None, "no such file"),
+    "missing": (lambda _: None, "no such file"),
 }
 
 

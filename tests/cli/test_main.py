@@ -103,7 +103,9 @@ FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {roo
 
 @pytest.mark.parametrize("room", [200, 8_000])
 def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(tmp_path, network_file, room):
-    code, out, err = finish("export", network_file, "--to", "nir", "--out", tmp_path / "out", before=FULL.format(room=room))
+    code, out, err = finish(
+        "export", network_file, "--to", "nir", "--out", tmp_path / "out", before=FULL.format(room=room)
+    )
     assert (code, out) == (3, "")
     assert "cannot write" in err
     assert "Traceback" not in err
@@ -122,7 +124,7 @@ def test_a_simulator_that_is_not_installed(network_file, options, code):
     assert "pip install" in rows["norse"]["reason"]
 
 
-def test_a_missing_package_is_named_with_its_installation(tmp_path):
+def test_a_missing_package_is_named_with_its_installation():
     code, out, err = finish("inspect", "digits", before="import sys; sys.modules['torch'] = None")
     assert (code, out) == (4, "")
     assert "torch" in err

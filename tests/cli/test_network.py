@@ -8,7 +8,7 @@ from neurofer.errors import UsageError
 from neurofer.ir import serde
 
 
-def test_a_recipe_has_seeded_weights_that_spike(cli):
+def test_a_recipe_has_seeded_weights_that_spike():
     subject = resolve("digits", weights_seed=3, width=4)
     again = resolve("digits", weights_seed=3, width=4)
     other = resolve("digits", weights_seed=4, width=4)
@@ -21,7 +21,7 @@ def test_a_recipe_has_seeded_weights_that_spike(cli):
     assert all(train.count for train in trace.spikes.values())
 
 
-def test_overrides_of_a_recipe(cli):
+def test_overrides_of_a_recipe():
     subject = resolve("spiking-fer", reset="soft", input_size=32, width=2, steps=3, dt=1e-3, calibrate=False)
     assert subject.snn.shapes[subject.snn.inputs[0]] == (2, 32, 32)
     assert subject.snn.nodes["conv1"].weight.shape[0] == 2
