@@ -73,7 +73,7 @@ def anns(draw):
     found = [n.Input((channels, height, width))]
     for kind in draw(st.lists(st.sampled_from(("conv", "max", "avg", "sum", "norm", "scale", "drop")), max_size=6)):
         shape = line(*found).shapes["output"]
-        if kind == "conv":
+        if kind == "conv" and min(shape[1:]) >= 2:
             groups = draw(st.sampled_from([g for g in (1, 2) if shape[0] % g == 0]))
             padding = draw(st.sampled_from((1, 2, (0, 1), "same")))
             found += [convolution(rng, shape, 4, draw(st.sampled_from((1, 2))), padding, groups), n.Relu()]

@@ -141,7 +141,7 @@ def _render(console: Console, document: dict[str, Any]) -> None:
     console.print(table)
     for key, label in (("e_ann_mj", "ANN"), ("e_snn_mj", "SNN")):
         value = document[key]
-        console.print(f"{label}: {'not known' if value is None else f'{value:.6g} mJ'} per inference")
+        console.print(f"{label}: {'not known' if value is None else f'{value:.6g} mJ per inference'}")
     if document["ratio"] is not None:
         console.print(f"ratio: {document['ratio']:.4g} (ANN / SNN)")
     for note in document["notes"]:
