@@ -64,12 +64,16 @@ class ContractNode(SimpleBaseNode):
 
 def _module(node: n.Neuron) -> Any:
     """Return SpikingJelly's own node where its equation is the Neuron's, else a `ContractNode`."""
-    start = node.v_reset if node.reset == "hard" else 0.0
-    own = node.compare == ">=" and node.v_init == start and node.delta in (None, node.theta)
-    scalar = all(not hasattr(getattr(node, name), "shape") for name in node.COEFFICIENTS)
-    if not (own and scalar and node.spiking) or node.alpha_syn is not None:
+    scalar = all(not isinstance(getattr(node, name), np.ndarray) for name in node.COEFFICIENTS)
+    if not scalar or node.theta is None or node.alpha_syn is not None:
         return ContractNode(node)
-    settings = {"v_threshold": node.theta, "v_reset": node.v_reset if node.reset == "hard" else None}
+    start = node.v_reset if node.reset == "hard" else 0.0
+    if node.compare != ">=" or node.v_init != start or node.delta not in (None, node.theta):
+        return ContractNode(node)
+    theta = float(spike_threshold(node.theta, ">=", ">="))  # the lowest float32 that fires
+    if node.reset == "soft" and theta != node.theta:
+        return ContractNode(node)  # IFNode would subtract the moved threshold
+    settings = {"v_threshold": theta, "v_reset": node.v_reset if node.reset == "hard" else None}
     if node.kind == "IF" and node.gain == 1.0:
         return IFNode(**settings)
     if node.alpha_mem == 0.5 and node.gain in (0.5, 1.0) and node.offset == 0.5 * start:

@@ -67,15 +67,15 @@ def test_a_file_with_a_damaged_byte_is_refused_or_the_same_or_no_worse(whole, tm
     data = whole.read_bytes()
     path = tmp_path / "flipped.nir"
     rng = np.random.default_rng(7)
-    refusals = 0
+    refusals = []
     for position in rng.integers(0, len(data), 120):
         path.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
         try:
             serde.read(path)
         except NeuroferError as error:
-            refusals += 1
-            assert str(path) in str(error)
-    assert refusals > 5
+            refusals.append(str(error))
+    assert len(refusals) > 5
+    assert all(text.startswith(str(path)) for text in refusals)
 
 
 def test_what_is_no_graph(tmp_path):
@@ -150,8 +150,8 @@ def put(name, value):
         (put("input/shape", np.array([-1, 3, 3])), "input: Input: shape must be at least 1"),
         (put("input/shape", "large"), "input: Input: text"),
         (put("output/shape", np.array([5])), r"output: the declared output \[5\]"),
-        (lambda nodes, graph: graph.pop("edges"), "edges"),
-        (lambda nodes, graph: graph.pop("nodes"), "nodes"),
+        (lambda _, graph: graph.pop("edges"), "edges"),
+        (lambda _, graph: graph.pop("nodes"), "nodes"),
     ],
 )
 def test_broken_nodes_are_named(foreign, change, match):
