@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Importers = Literal["neurofer", "stock", "both"]
 DENSITY = 0.3
+STEPS = 100
+"""Steps for a file that does not say how many it is meant for."""
 _SHOWN = 3
 _STYLE = {"EXACT": "green", "TIES": "green", "DIVERGENT": "red", "SILENT": "red", "REFUSED": "yellow"}
 
@@ -165,8 +167,14 @@ def read_input(path: Path, program: Program) -> tuple[Array, str]:
     return x, f"from {path}"
 
 
-def show(console: Console, verification: Verification) -> None:
-    """Print the verdicts as a table, and below it what is behind those that are not EXACT."""
+def show(console: Console, verification: Verification, *, emitted: bool = False) -> None:
+    """Print the verdicts as a table, and below it what is behind those that are not EXACT.
+
+    Args:
+        console: where to.
+        verification: the verdicts.
+        emitted: whether stock importers read a form that was written for them, and not the artifact itself.
+    """
     from neurofer.report.markdown import divergence
 
     console.print(
@@ -174,6 +182,8 @@ def show(console: Console, verification: Verification) -> None:
         f"weights: {verification.weights}, input: {verification.input}"
     )
     console.print(verdict_table(verification.targets))
+    if emitted and any(row.importer == "stock" for row in verification.targets):
+        console.print("stock importers read the form that neurofer export --to SIMULATOR writes for them")
     for row in verification.targets:
         if row.verdict != "EXACT":
             console.print(f"{row.target}, {row.importer}: {row.verdict}: {condense(row.reason)}")

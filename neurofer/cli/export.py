@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, Importers, check, check_onnx, condense, draw_input, show
+from neurofer.cli.check import DENSITY, STEPS, Importers, check, check_onnx, condense, draw_input, show
 from neurofer.cli.outcome import Outcome, doing
 from neurofer.errors import RefusedError, UsageError
 
@@ -36,7 +36,7 @@ def export(
     steps: options.Steps = None,
     dt: options.Dt = None,
     samples: options.Samples = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of a recipe's weights and of drawn input.")] = 0,
+    seed: options.Seed = 0,
     importer: Annotated[Importers, typer.Option(help="Importers that verify what was written.")] = "both",
     force: options.Force = False,
     json: options.Json = False,
@@ -57,6 +57,8 @@ def export(
             network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
         )
     said = command_line("export", network, to=to, **changes, samples=samples, seed=seed)
+    if subject.graph is not None and steps is None:
+        subject = under(subject, steps=STEPS)  # NIR says nothing about T
     if dt is None:
         subject = in_unit_of(target, subject)
     order = Order(subject, target, str(out), samples, seed, importer, said)
@@ -82,14 +84,18 @@ def writable_target(name: str) -> Target:
 
 def in_unit_of(target: Target, subject: Subject) -> Subject:
     """Return the network with the step that readers of the target assume; its coefficients stay, hence its spikes."""
-    from dataclasses import replace
-
     from neurofer.backends.registry import SIMULATORS
 
     if target.backend not in SIMULATORS or target.options.dt is None:
         return subject
-    contract = replace(subject.snn.contract, dt=target.options.dt)
-    return replace(subject, snn=subject.snn.with_contract(contract))
+    return under(subject, dt=target.options.dt)
+
+
+def under(subject: Subject, **changed: Any) -> Subject:
+    """Return the network with a changed contract."""
+    from dataclasses import replace
+
+    return replace(subject, snn=subject.snn.with_contract(replace(subject.snn.contract, **changed)))
 
 
 @dataclass(frozen=True)
@@ -287,7 +293,7 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
 
 def _render(console: Console, report: Report, out: Path) -> None:
     if report.verification:
-        show(console, report.verification)
+        show(console, report.verification, emitted=report.target == "nir")
     for energy in report.energy:
         if energy.e_snn_mj is not None:
             ann = "" if energy.e_ann_mj is None else f", ANN {energy.e_ann_mj:.6g} mJ, ratio {energy.ratio or 0:.3g}"

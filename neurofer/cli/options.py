@@ -27,7 +27,6 @@ Scheme = Annotated[
     typer.Option(help="Discretisation of a .nir file of others.", show_default="euler"),
 ]
 Samples = Annotated[int, typer.Option(min=1, help="Samples to record or draw.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of drawn input.")]
-WeightsSeed = Annotated[int, typer.Option(min=0, help="Seed of a recipe's weights.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of drawn input and of a recipe's weights.")]
 Out = Annotated[Path, typer.Option(help="Where to write.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace an older one.")]

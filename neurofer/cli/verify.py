@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, Importers, check, check_onnx_file, draw_input, parse_targets, read_input, show
+from neurofer.cli.check import (
+    DENSITY,
+    STEPS,
+    Importers,
+    check,
+    check_onnx_file,
+    draw_input,
+    parse_targets,
+    read_input,
+    show,
+)
 from neurofer.cli.outcome import Outcome, doing
 from neurofer.errors import UsageError
 
@@ -20,9 +30,6 @@ if TYPE_CHECKING:
     from neurofer.ir import Program, Trace
     from neurofer.report.bundle import Bundle
     from neurofer.verify import Verification
-
-_STEPS = 100
-"""Steps drawn for a file that does not say how many it is meant for."""
 
 
 def verify(
@@ -58,7 +65,7 @@ def verify(
     if Path(artifact).is_dir():
         given = {**drawing, "--steps": steps, "--dt": dt, "--scheme": scheme, "--seed": seed or None}
         _refuse_drawing(artifact, given)
-        verification = verify_bundle(artifact, named, importer)
+        verification, emitted = verify_bundle(artifact, named, importer)
     else:
         from neurofer.cli.network import resolve
 
@@ -67,9 +74,10 @@ def verify(
         verification = _verification(
             subject.name, program, golden, named, importer, subject.graph, subject.weights, origin
         )
+        emitted = subject.graph is None and not subject.baseline
     only = "stock" if all(row.importer == "stock" for row in verification.targets) else importer
     code = exit_code(verification.targets, importer=only, named=named is not None, strict=strict)
-    return Outcome(verification, lambda console: _render(console, verification, code), code)
+    return Outcome(verification, lambda console: _render(console, verification, code, emitted=emitted), code)
 
 
 def _refuse_drawing(artifact: str, options: dict[str, Any]) -> None:
@@ -81,21 +89,22 @@ def _refuse_drawing(artifact: str, options: dict[str, Any]) -> None:
         )
 
 
-def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Importers) -> Verification:
-    """Verify a bundle from what it holds, after checking its hashes."""
+def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Importers) -> tuple[Verification, bool]:
+    """Verify a bundle from what it holds, after checking its hashes; also whether stock importers read another form."""
     from neurofer.backends.registry import SIMULATORS
     from neurofer.report.bundle import open_bundle
 
     bundle = open_bundle(artifact)
     if bundle.manifest.backend == "onnx":
-        return _verify_onnx(artifact, bundle, named)
+        return _verify_onnx(artifact, bundle, named), False
     program = bundle.program()
     golden = bundle.golden(program)
     dialect = bundle.manifest.backend in SIMULATORS
     on = named or ((bundle.manifest.backend,) if dialect else SIMULATORS)
     manifest = bundle.manifest
     graph = _graph(bundle.artifact) if dialect else None
-    return _verification(artifact, program, golden, on, importer, graph, manifest.weights, manifest.sample)
+    found = _verification(artifact, program, golden, on, importer, graph, manifest.weights, manifest.sample)
+    return found, not dialect
 
 
 def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
@@ -134,7 +143,7 @@ def _record(
     elif density is None and (sample := subject.sample(samples=samples, seed=seed)):
         x, origin = sample.x, sample.origin
     else:
-        length = steps or (_STEPS if subject.graph is not None else program.contract.steps)
+        length = steps or (STEPS if subject.graph is not None else program.contract.steps)
         chosen = DENSITY if density is None else density
         x, origin = draw_input(program, steps=length, samples=samples, density=chosen, seed=seed)
     with doing("running the reference"):
@@ -165,8 +174,8 @@ def _verification(
     )
 
 
-def _render(console: Console, verification: Verification, code: int) -> None:
-    show(console, verification)
+def _render(console: Console, verification: Verification, code: int, *, emitted: bool) -> None:
+    show(console, verification, emitted=emitted)
     words = {row.verdict for row in verification.targets}
     if "SILENT" in words:
         console.print(f"next: neurofer verify {verification.artifact} --density 0.5, or --input with data that spike")

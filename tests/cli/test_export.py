@@ -145,3 +145,12 @@ def test_a_spiking_file_has_no_form_in_onnx(cli, network_file, tmp_path):
 def test_json_is_the_report_of_the_bundle(cli, network_file, tmp_path):
     result = cli("export", network_file, "--to", "nir", "--out", tmp_path / "out", "--importer", "neurofer", "--json")
     assert result.json() == msgspec.json.decode((tmp_path / "out" / "report.json").read_bytes())
+
+
+def test_a_file_that_says_no_steps_gets_some(cli, network, tmp_path):
+    graph = serde.to_nir(network())
+    graph.metadata = {}
+    serde.write(tmp_path / "other.nir", graph)
+    result = cli("export", tmp_path / "other.nir", "--to", "nir", "--out", tmp_path / "out", "--importer", "neurofer")
+    assert result.code == 0, result.err
+    assert open_bundle(tmp_path / "out").manifest.contract.steps == 100

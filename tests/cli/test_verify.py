@@ -111,3 +111,10 @@ def test_a_file_of_others_takes_dt_and_is_read_by_stock_importers_as_it_is(cli, 
         "stock": "EXACT",
     }
     assert words["snntorch", "stock"] == "DIVERGENT"  # its importer takes every file for one of dt = 1e-4
+
+
+def test_it_says_when_stock_importers_read_another_form_than_the_artifact(cli, network_file, shared):
+    words = "stock importers read the form"
+    assert words in cli("verify", network_file, "--on", "norse").out
+    assert words not in cli("verify", network_file, "--on", "norse", "--importer", "neurofer").out
+    assert words not in cli("verify", shared / "graphs" / "lif_norse.nir", "--on", "norse", "--dt", "1e-3").out
