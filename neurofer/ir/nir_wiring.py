@@ -128,8 +128,7 @@ def mark_delays(nodes: Mapping[str, Node], pairs: Pairs) -> tuple[dict[str, Node
     while cycles := _cycles(nodes, wired - delayed):
         for cycle in cycles:
             inside = {pair for pair in wired - delayed if cycle.issuperset(pair)}
-            entered = {b for a, b in wired - inside if b in cycle and a not in cycle} or cycle
-            first = min(entered, key=lambda k: (distance.get(k, len(nodes)), not isinstance(nodes[k], Neuron), k))
+            first = min(cycle, key=lambda k: (distance.get(k, len(nodes)), not isinstance(nodes[k], Neuron), k))
             delayed |= {pair for pair in inside if pair[1] == first}
     return changed, tuple(Edge(a, b, int((a, b) in delayed)) for a, b in pairs)
 

@@ -80,6 +80,11 @@ def test_nodes_without_neurons(simulator, node):
     assert_same(simulator, program, frames(np.random.default_rng(0), program))
 
 
+def test_padding_never_wins_a_maximum(simulator):
+    program = chain(("input", n.Input((1, 3, 3))), ("pool", n.MaxPool2d(3, 1, 1)))
+    assert_same(simulator, program, np.full((1, 1, 1, 3, 3), -0.5))
+
+
 def test_a_threshold_that_is_no_float32(simulator):
     """0.1 lies below float32's 0.1: a float32 membrane of 0.1 fires in float64, and must here."""
     below = float(np.nextafter(np.float32(0.3), np.float32(1))) - 1e-9  # its nearest float32 lies above it

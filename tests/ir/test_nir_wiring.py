@@ -53,6 +53,7 @@ def delayed(text, **nodes):
         ("input lif w scale w2 lif output", [("w2", "lif")]),  # one way around: a long cycle
         ("input w lif output, lif w", [("lif", "w")]),  # entered at the weights: only what comes back waits
         ("input w lif output, input lif, lif w", [("w", "lif")]),  # entered at both: the neuron's weights wait
+        ("input fc lif output, input lif, lif fc", [("fc", "lif")]),
         ("input fc lif output, lif w lif, lif w2 lif", [("w", "lif"), ("w2", "lif")]),
         ("input lif second output, second w lif, second w2 second", [("w", "lif"), ("w2", "second")]),
     ],

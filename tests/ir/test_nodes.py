@@ -142,6 +142,7 @@ def test_equality_is_bit_for_bit():
     assert n.Linear(one) != n.Linear(np.nextafter(one, np.float32(2)))
     assert n.Neuron(offset=0.0) != n.Neuron(offset=-0.0)
     assert n.Neuron(offset=np.array([0.0, -0.0])) != n.Neuron(offset=np.array([0.0, 0.0]))
+    assert n.Linear(one * 0) != n.Linear(one * -0.0)
     assert n.Scale(np.nan) == n.Scale(np.nan)
     assert n.SumPool2d(2) != n.AvgPool2d(2)
 
