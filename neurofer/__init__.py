@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from neurofer.backends.load import load
     from neurofer.backends.reference import run
     from neurofer.errors import NeuroferError
     from neurofer.ir import Contract, Edge, Program, Readout, Trace
     from neurofer.ir.serde import read, write
 
 __version__ = "0.1.0"
-__all__ = ["Contract", "Edge", "NeuroferError", "Program", "Readout", "Trace", "read", "run", "write"]
+__all__ = ["Contract", "Edge", "NeuroferError", "Program", "Readout", "Trace", "load", "read", "run", "write"]
 
 _HOMES = {
     "Contract": "neurofer.ir",
@@ -24,6 +25,7 @@ _HOMES = {
     "Program": "neurofer.ir",
     "Readout": "neurofer.ir",
     "Trace": "neurofer.ir",
+    "load": "neurofer.backends.load",
     "read": "neurofer.ir.serde",
     "run": "neurofer.backends.reference",
     "write": "neurofer.ir.serde",

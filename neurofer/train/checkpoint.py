@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 
 import neurofer
 from neurofer.errors import Problem, ReadError, UsageError, WriteError
+from neurofer.files import replace_file
 from neurofer.train.networks import Which, build_network
 from neurofer.train.recipe import Recipe
 
@@ -47,7 +46,7 @@ def save_checkpoint(
     about = _About(neurofer.__version__, recipe, which, metrics)
     tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     metadata = {_KEY: msgspec.json.encode(about).decode()}  # safetensors shuffles keys: one makes equal bytes
-    return replace_file(Path(path), lambda file: save_file(tensors, file, metadata=metadata))
+    return write_tensors(Path(path), lambda file: save_file(tensors, file, metadata=metadata))
 
 
 def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]]:
@@ -73,32 +72,19 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]
     return module.eval(), about.recipe, {**about.metrics, "which": about.which, "version": about.version}
 
 
-def replace_file(path: Path, write: Callable[[str], None]) -> Path:
-    """Write a file beside path, then put it in place in one step, so that path is never half written.
-
-    Args:
-        path: file to write; its folder is made if need be.
-        write: writes the file it is given the name of.
+def write_tensors(path: Path, write: Callable[[str], object]) -> Path:
+    """Write a file of safetensors or torch in one step; its folder is made if need be.
 
     Raises:
         WriteError: the folder or the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        try:
-            write(draft)
-            Path(draft).chmod(0o644)  # mkstemp gives 0600, too private for a file that is passed on
-            Path(draft).replace(path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-    except (OSError, SafetensorError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-        raise WriteError(
-            "cannot write the file", where=str(path), why=str(error), next_step="choose a folder with room to write in"
-        ) from error
-    return path
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise WriteError("cannot write", where=str(path), why=why, next_step="choose a writable folder") from error
+    # torch.save turns a full disk into a RuntimeError
+    return replace_file(path, write, failures=(SafetensorError, RuntimeError))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str]:

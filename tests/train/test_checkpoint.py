@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from neurofer.errors import ReadError, WriteError
-from neurofer.train.checkpoint import load_checkpoint, replace_file, save_checkpoint
+from neurofer.train.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from neurofer.train.networks import build_network
 from neurofer.train.recipe import load_recipe
 
@@ -101,7 +101,7 @@ def test_a_failed_write_leaves_the_older_file_whole(saved):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(WriteError, match="No space left"):
-        replace_file(saved, fail)
+        write_tensors(saved, fail)
     assert saved.read_bytes() == before
     assert len(list(saved.parent.iterdir())) == 1
 
