@@ -103,3 +103,7 @@ class MissingPackageError(NeuroferError):
 
 class BundleError(NeuroferError):
     """A bundle whose files are missing, altered or of an unknown schema."""
+
+
+class SimulatorError(RefusedError):
+    """A simulator in an environment of its own that crashed, hung or raised; its words are quoted."""
