@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neurofer.capture.signal import Signal
     from neurofer.capture.timing import Timing
 
-FRAMEWORKS = ("spikingjelly",)
+FRAMEWORKS = ("norse", "snntorch", "spikingjelly")
 """Frameworks with a file of their own here; a module that uses none of them is plain torch."""
 
 

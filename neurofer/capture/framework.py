@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
 from neurofer.errors import CaptureError, Problem
-from neurofer.ir.nodes import Node, Shape
+from neurofer.ir.nodes import Coefficient, Node, Shape
 
 Layer = Callable[[nn.Module, Shape | None], tuple[Node, ...]]
 """``(module, input shape or None if unknown) -> nodes in a row``; no node where the module changes nothing.
@@ -45,6 +45,41 @@ def _plain(module: nn.Module) -> Inside | None:
 
 
 @dataclass(frozen=True)
+class Carry:
+    """How a neuron's state goes in and out.
+
+    Attributes:
+        takes: names of its arguments behind the input; ``spk`` is its own output of the step before.
+        gives: names of what it returns behind the output; None where it returns the output alone.
+        keeps: whether it remembers a state that it is not given; else it starts anew.
+    """
+
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] | None = None
+    keeps: bool = True
+
+
+def _hidden(module: nn.Module) -> Carry:
+    return Carry()
+
+
+def _no_feedback(module: nn.Module, shape: Shape | None) -> Mapping[str, Node]:
+    return {}
+
+
+def _no_membrane(module: nn.Module, shape: Shape | None, nodes: tuple[Node, ...]) -> Node | None:
+    return None
+
+
+def _no_limit(module: nn.Module, shape: Shape | None) -> Coefficient | None:
+    return None
+
+
+def _own_forward(module: nn.Module) -> Callable[..., Any] | None:
+    return None
+
+
+@dataclass(frozen=True)
 class Framework:
     """One framework's modules.
 
@@ -56,6 +91,11 @@ class Framework:
         multi_step: whether a module takes ``[T, N, *]``.
         inside: for a container that takes ``[T, N, *]`` apart: whether its children see one ``step`` after the other,
             or all ``frames`` at once as a batch; None for others.
+        carry: how a neuron's state goes in and out.
+        feedback: ``(neuron, input shape) -> nodes by name`` between its output and its input of the next step.
+        membrane: ``(neuron, input shape, its nodes) -> the integrator`` that its membrane is, where nothing resets it.
+        limit: the largest input for which a neuron is what its nodes say; None where that is any.
+        forward: for a container that cannot be traced as it is written: what it does, in terms of `trace`'s marks.
     """
 
     layers: Mapping[type[nn.Module], Layer]
@@ -64,6 +104,11 @@ class Framework:
     leaf: Callable[[nn.Module], bool] = _never
     multi_step: Callable[[nn.Module], bool] = _never
     inside: Callable[[nn.Module], Inside | None] = _plain
+    carry: Callable[[nn.Module], Carry] = _hidden
+    feedback: Callable[[nn.Module, Shape | None], Mapping[str, Node]] = _no_feedback
+    membrane: Callable[[nn.Module, Shape | None, tuple[Node, ...]], Node | None] = _no_membrane
+    limit: Callable[[nn.Module, Shape | None], Coefficient | None] = _no_limit
+    forward: Callable[[nn.Module], Callable[..., Any] | None] = _own_forward
 
     def layer(self, module: nn.Module) -> Layer | None:
         """Return how ``module`` becomes nodes, or None if it is not known or a subclass changed what it does."""

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurofer.capture import containers, trace
 from neurofer.capture import torch as plain
-from neurofer.capture import trace
-from neurofer.capture.framework import Inside, refuse
-from neurofer.capture.signal import Reduction, Signal
+from neurofer.capture.framework import refuse
+from neurofer.capture.signal import ZEROS, Reduction, Signal, State
 from neurofer.ir import nodes as n
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def add(w: Walker, a: Any, b: Any) -> Signal:
     """Add two values: their terms are edges into whatever reads the sum."""
     if not isinstance(a, Signal) or not isinstance(b, Signal):
         signal, constant = (a, b) if isinstance(a, Signal) else (b, a)
+        if constant is ZEROS:
+            return same(w, signal)
         refuse((isinstance(constant, Tensor) or constant != 0, "a constant is added", "a bias of the layer before"))
         return same(w, signal)
     refuse((a.shape != b.shape, f"shapes {a.shape} and {b.shape} are added by broadcasting", "equal shapes"))
@@ -265,6 +267,8 @@ def _reduce(w: Walker, x: Signal, op: Reduction, dim: Any, *, keepdim: bool) -> 
 
 def getitem(w: Walker, x: Any, index: Any) -> Any:
     """``x[t]`` of all steps, ``x[None]``, or an item of a shape."""
+    if isinstance(x, State) and not x.path:
+        return replace(x, name=f"{x.name}[{index}]")
     if not isinstance(x, Signal):
         return x[index]
     if index is None:
@@ -310,9 +314,14 @@ def repeat(w: Walker, x: Signal, *sizes: Any) -> Signal:
     return replace(x, kind="seq")
 
 
-def stack(w: Walker, tensors: Sequence[Signal], dim: int = 0) -> Signal:
+def stack(w: Walker, tensors: Sequence[Any], dim: int = 0) -> Any:
     """Stack the steps of a loop, or T times one value."""
     first = tensors[0]
+    if isinstance(first, State):
+        tensors = w.membranes(tensors)
+        if isinstance(tensors[0], State):
+            return first
+        first = tensors[0]
     looped = (
         w.timing.calls > 1
         and [x.step for x in tensors] == list(range(w.timing.calls))
@@ -324,20 +333,14 @@ def stack(w: Walker, tensors: Sequence[Signal], dim: int = 0) -> Signal:
     return replace(first, kind="seq", step=0)
 
 
+def zeros(w: Walker, x: Signal, *size: Any, **options: Any) -> State:
+    """``torch.zeros_like(x)`` and ``x.new_zeros(...)``: a state before the first step, or an empty sum."""
+    return ZEROS
+
+
 def same(w: Walker, x: Signal) -> Signal:
     """Leave values as they are: ``detach``, ``contiguous``, ``clone``."""
     return x
-
-
-def enter(w: Walker, x: Signal, inside: Inside) -> Signal:
-    """Take the time axis apart for a container's children."""
-    refuse((x.kind != "seq", f"takes all steps at once, but gets a value that is {x.kind}", "Repeat before it"))
-    return replace(w.settle(x), kind=inside, step=0)
-
-
-def leave(w: Walker, x: Signal) -> Signal:
-    """Put the time axis back."""
-    return replace(x, kind="seq")
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -358,8 +361,11 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     torch.unsqueeze: unsqueeze,
     operator.getitem: getitem,
     builtins.getattr: attribute,
-    trace.enter: enter,
-    trace.leave: leave,
+    trace.enter: containers.enter,
+    trace.leave: containers.leave,
+    trace.begin: containers.begin,
+    trace.close: containers.close,
+    torch.zeros_like: zeros,
     # tensor methods, by name
     **dict.fromkeys(("add", "add_"), add),
     **dict.fromkeys(("mul", "mul_"), mul),
@@ -367,13 +373,14 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **dict.fromkeys(("relu", "relu_"), relu),
     **dict.fromkeys(("view", "reshape"), reshape),
     **dict.fromkeys(("repeat", "expand"), repeat),
-    **dict.fromkeys(("detach", "contiguous", "clone"), same),
+    **dict.fromkeys(("detach", "detach_", "contiguous", "clone"), same),
     "flatten": flatten,
     "mean": mean,
     "sum": total,
     "unsqueeze": unsqueeze,
     "size": size,
     "dim": rank,
+    "new_zeros": zeros,
 }
 
 IN_PLACE = {operator.iadd, operator.imul, operator.itruediv, torch.relu_, "add_", "mul_", "div_", "relu_"}

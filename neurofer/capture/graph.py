@@ -10,9 +10,12 @@ from typing import Any
 
 from torch import fx, nn
 
+from neurofer.capture import functions
+from neurofer.capture import torch as plain
 from neurofer.capture.framework import Framework, refuse
 from neurofer.capture.functions import FUNCTIONS, IN_PLACE
-from neurofer.capture.signal import LOST, Builder, Signal
+from neurofer.capture.memory import Memory
+from neurofer.capture.signal import LOST, Builder, Signal, State
 from neurofer.capture.timing import Timing
 from neurofer.capture.trace import unknown
 from neurofer.errors import CaptureError, Problem
@@ -46,6 +49,7 @@ class Walker:
         self.problems: list[Problem] = [*timing.problems, *_hooks(network)]
         self._values: dict[fx.Node, Any] = {}
         self._calls: Counter[str] = Counter()
+        self._memory = Memory(self)
         self._fed: dict[str, tuple[str, ...]] = {}
         self._order = {node: index for index, node in enumerate(graph.nodes)}
         self._here: fx.Node = next(iter(graph.nodes))
@@ -62,6 +66,7 @@ class Walker:
                 value = LOST
             self._values[node] = value
             out = value if node.op == "output" else out
+        self._memory.drop_unread()
         return out
 
     # -- what functions use -------------------------------------------------------------------------------------------
@@ -98,17 +103,27 @@ class Walker:
         gain = 1.0 if x.pending == "sum" else 1.0 / self.steps
         return self.apply((Neuron(theta=None, gain=gain),), replace(x, pending=None), ("integrate", gain), x.origin)
 
+    def membranes(self, states: Sequence[State]) -> Sequence[Any]:
+        """Return states as the membranes they are; unchanged where something resets these."""
+        return self._memory.membranes(states)
+
     # -- one node of the graph ----------------------------------------------------------------------------------------
 
     def _value(self, node: fx.Node) -> Any:
         if node.op == "placeholder":
+            if node.prev.op == "placeholder":  # the first one is the input
+                return State(name=str(node.target))
             name = self.builder.place("input", "input", self.source, ())
             return Signal((name,), self.source.shape, self.timing.kind)
+        if "value" in node.meta:
+            return node.meta["value"]
         if node.op == "get_attr":
             return attrgetter(str(node.target).removeprefix("network."))(self.network)
         args, kwargs = fx.map_arg((node.args, node.kwargs), self._values.__getitem__)
         if node.op == "call_module":
             return self._module(node, *args, **kwargs)
+        if isinstance(node.target, type) and issubclass(node.target, tuple):
+            return (*args, *kwargs.values())
         self._check_in_place(node, written=node.target in IN_PLACE or bool(node.kwargs.get("inplace")))
         if LOST in _signals((args, kwargs)):
             return LOST
@@ -119,16 +134,20 @@ class Walker:
         if function is None:
             refuse((True, f"{called}() cannot be captured", "a module or function listed by neurofer.capture"))
             return LOST
+        if function not in _FOR_STATES:
+            args, kwargs = self._memory.readable((args, kwargs))
         try:
             return function(self, *args, **kwargs)
         except (TypeError, AttributeError, IndexError) as error:
             refuse((True, f"{called}() is called in a way that cannot be captured: {error}", ""))
 
-    def _module(self, node: fx.Node, *args: Any, **kwargs: Any) -> Signal:
+    def _module(self, node: fx.Node, *args: Any, **kwargs: Any) -> Any:
         path = str(node.target)
         module = self.modules[path]
-        refuse((len(args) != 1 or kwargs, "called with other arguments than one tensor", "one tensor"))
-        x = args[0]
+        neuron = isinstance(module, self.framework.stateful)
+        single = len(args) == 1 and not kwargs
+        refuse((not args or not (neuron or single), "called with other arguments than one tensor", "one tensor"))
+        x = self._memory.readable(args[0])
         if not isinstance(x, Signal):
             raise CaptureError(
                 "not captured", problems=[Problem("", f"called with a {type(x).__name__}", "one tensor")]
@@ -142,19 +161,29 @@ class Walker:
         if layer is None:
             raise CaptureError("not captured", problems=[unknown(path, module)])
         self._check_in_place(node, written=getattr(module, "inplace", False) and not isinstance(module, nn.Dropout))
-        nodes = layer(module, x.shape)
+        nodes = self._nodes(module, x)
         if x is LOST:
             return LOST
         self._check_axis(module, x)
         x = self.settle(x)
-        if isinstance(module, self.framework.stateful):
-            return self._stateful(path, nodes, x)
+        if neuron:
+            return self._stateful(path, nodes, x, args[1:], kwargs)
         return self.apply(nodes, x, path, path or type(module).__name__.lower())
 
-    def _stateful(self, path: str, nodes: Sequence[Node], x: Signal) -> Signal:
+    def _nodes(self, module: nn.Module, x: Signal) -> tuple[Node, ...]:
+        if type(module) is nn.Flatten:  # torch's own counts the time axis, where there is one
+            return plain.flattened(module.start_dim, module.end_dim, x.shape, lead=x.lead)
+        layer = self.framework.layer(module)
+        return () if layer is None else layer(module, x.shape)
+
+    def _stateful(
+        self, path: str, nodes: Sequence[Node], x: Signal, states: Sequence[Any], named: Mapping[str, Any]
+    ) -> Any:
         call = self._calls[path]
         self._calls[path] += 1
+        reset = self._here.meta["reset"] and self.timing.kind == "step" and self.steps > 1
         refuse(
+            (reset, "its state is reset in the forward: it starts anew at every step", "a reset outside the forward"),
             (x.kind == "frames", "a neuron gets all steps as one batch", "MultiStepContainer, or step_mode='m'"),
             (
                 x.kind == "read",
@@ -168,18 +197,17 @@ class Walker:
                 "one neuron per place, and no feedback",
             ),
         )
-        name = path or type(self.modules[path]).__name__.lower()
         x = x if x.kind == "seq" else replace(x, kind="step", step=call)
         first = self._fed.setdefault(path, x.terms)
         if first != x.terms:
             why = f"step {call + 1} feeds it {list(x.terms)}, the first step {list(first)}"
             refuse((True, f"the steps of the time loop differ: {why}", "the same calls in every step"))
-        return self.apply(nodes, x, path, name)
+        return self._memory.fire(path, nodes, x, call, states, named)
 
     # -- checks -------------------------------------------------------------------------------------------------------
 
     def _check_axis(self, module: nn.Module, x: Signal) -> None:
-        if isinstance(module, self.framework.pointwise):
+        if isinstance(module, (*self.framework.pointwise, nn.Flatten)):
             return
         whole = self.framework.multi_step(module)
         refuse(
@@ -191,7 +219,7 @@ class Walker:
             (
                 not whole and x.kind == "seq",
                 "takes one step, but gets all of them: time would be its batch",
-                "step_mode='m', or a SeqToANNContainer",
+                "step_mode='m', a SeqToANNContainer, or Lift",
             ),
         )
 
@@ -211,6 +239,7 @@ class Walker:
 
     def _output(self, node: fx.Node) -> Signal:
         out: Any = fx.map_arg(node.args[0], self._values.__getitem__)
+        out = self._memory.readable(self._memory.returned(out))
         if not isinstance(out, Signal):
             why = f"the forward returns a {type(out).__name__}, not one tensor"
             raise CaptureError("not captured", problems=[Problem("", why, "one tensor")])
@@ -231,6 +260,10 @@ class Walker:
     def _place(self, node: fx.Node) -> str:
         path = str(node.target) if node.op == "call_module" else self._scope(node)
         return path or type(self.network).__name__
+
+
+_FOR_STATES = (functions.getitem, functions.stack, functions.same)
+"""Functions that pass states on; for all others a state is a membrane that is read."""
 
 
 def _on_sizes(function: Any) -> Callable[..., Any]:

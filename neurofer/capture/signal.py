@@ -47,6 +47,26 @@ class Signal:
         return 2 if self.kind in ("seq", "unit") else 1
 
 
+@dataclass(frozen=True)
+class State:
+    """A neuron's state on its way from one step to the next.
+
+    Attributes:
+        path: the neuron; "" before the first step.
+        name: which of its states, or which argument of the forward.
+        call: which step left it; -1 before the first.
+        source: what entered the neuron; None before the first step.
+    """
+
+    path: str = ""
+    name: str = ""
+    call: int = -1
+    source: Signal | None = None
+
+
+ZEROS = State(name="zeros")
+"""Zeros made in the forward: the state before the first step, or an empty sum."""
+
 LOST = Signal((), None, "lost")
 
 
@@ -59,7 +79,7 @@ class Builder:
         self._paths = frozenset(paths)
         self._made: dict[tuple[Hashable, tuple[str, ...]], str] = {}
 
-    def place(self, key: Hashable, name: str, node: Node, sources: Sequence[str]) -> str:
+    def place(self, key: Hashable, name: str, node: Node, sources: Sequence[str], delay: int = 0) -> str:
         """Add ``node`` behind ``sources`` and return its name; what ``key`` made of the same sources is reused.
 
         A name made up here never takes that of a module: only a key that is the module's path does.
@@ -69,8 +89,19 @@ class Builder:
             _check_finite(node)
             self._made[made] = name = name if isinstance(node, Output) else self._free(name, key)
             self.nodes[name] = node
-            self.edges += [Edge(source, name) for source in sources]
+            self.edges += [Edge(source, name, delay) for source in sources]
         return self._made[made]
+
+    def connect(self, edge: Edge) -> None:
+        """Add an edge between nodes that are there, once."""
+        if edge not in self.edges:
+            self.edges.append(edge)
+
+    def drop(self, name: str) -> None:
+        """Remove a node that nothing reads."""
+        if name in self.nodes and all(edge.source != name for edge in self.edges):
+            del self.nodes[name]
+            self.edges = [edge for edge in self.edges if edge.target != name]
 
     def _free(self, name: str, key: Hashable) -> str:
         taken = {*self.nodes, "output"}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from neurofer.capture.framework import Framework, Layer, refuse
 from neurofer.ir import nodes as n
-from neurofer.ir.nodes import Array, Node, Shape
+from neurofer.ir.nodes import Array, Coefficient, Node, Shape
 
 
 def array(tensor: Tensor) -> Array:
@@ -22,6 +22,26 @@ def array(tensor: Tensor) -> Array:
     values = values if values.dtype in (torch.float32, torch.float64) else values.float()
     found: Array = values.numpy()
     return found
+
+
+def per_neuron(value: Any, shape: Shape | None) -> Coefficient:
+    """Return a number or tensor as a float, or as one number per neuron: broadcast as torch does it to a batch.
+
+    A float becomes the float32 number that a tensor would hold.
+    """
+    values = np.asarray(array(torch.as_tensor(value)), np.float64)
+    if values.size == 1:
+        return float(values.reshape(()))
+    if shape is None:
+        return values
+    extra = values.ndim - len(shape)
+    if extra > 0 and set(values.shape[:extra]) == {1}:
+        values = values.reshape(values.shape[extra:])
+    try:
+        return np.array(np.broadcast_to(values, shape))
+    except ValueError:
+        refuse((True, f"a parameter of shape {list(values.shape)} does not fit the neurons {list(shape)}", ""))
+        raise
 
 
 def linear(m: Any, shape: Shape | None) -> tuple[Node, ...]:

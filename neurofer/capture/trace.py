@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
 
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from neurofer.capture.framework import Framework, Inside
 from neurofer.errors import CaptureError, Problem
@@ -29,15 +30,37 @@ def leave(x: Any) -> Any:
     return x
 
 
+def begin(x: Any) -> Any:
+    """Mark where the output of the step before is added to a value; never called, only traced."""
+    return x
+
+
+def close(out: Any, entered: Any) -> Any:
+    """Mark the output that `begin` adds to a value in the next step; never called, only traced."""
+    return out
+
+
+def mark(marker: Callable[..., Any], x: fx.Proxy, *args: Any) -> Any:
+    """Trace a call of a marker."""
+    return x.tracer.create_proxy("call_function", marker, (x, *args), {})
+
+
 class Entry(nn.Module):
-    """Calls the network with one argument, so that its other arguments keep their defaults."""
+    """Calls the network with its input; further arguments keep their defaults, or are states of the step before."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Any) -> Any:
-        return self.network(x)
+        states = [x.tracer.create_proxy("placeholder", name, (), {}) for name in _required(self.network)[1:]]
+        return self.network(x, *states)
+
+
+def _required(network: nn.Module) -> list[str]:
+    """Return the names of the arguments that a forward cannot do without."""
+    given = inspect.signature(network.forward).parameters.values()
+    return [p.name for p in given if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 class InPlaceProxy(fx.Proxy):
@@ -52,9 +75,28 @@ class InPlaceProxy(fx.Proxy):
     def __itruediv__(self, other: Any) -> fx.Proxy:
         return self._in_place(operator.itruediv, other)
 
+    def __index__(self) -> int:
+        """Return T for ``x.shape[0]`` or ``x.size(0)`` of the input: a loop runs over it."""
+        steps = getattr(self.tracer, "steps", None)
+        if steps is None or not _length_of_input(self.node):
+            raise TypeError(f"{self.node.name} is not known before the network runs")
+        return int(steps)
+
     def _in_place(self, function: Callable[..., Any], other: Any) -> fx.Proxy:
         proxy: fx.Proxy = self.tracer.create_proxy("call_function", function, (self, other), {})
         return proxy
+
+
+def _length_of_input(node: fx.Node) -> bool:
+    """Whether a value is the first size of the input."""
+    source = node.args[0] if node.args else None
+    if not isinstance(source, fx.Node):
+        return False
+    if node.target == "size":
+        return source.op == "placeholder" and node.args[1:] == (0,)
+    sizes = source.target == "size" or (source.target is getattr and source.args[1:] == ("shape",))
+    first = node.target is operator.getitem and node.args[1:] == (0,) and sizes
+    return first and isinstance(source.args[0], fx.Node) and source.args[0].op == "placeholder"
 
 
 class CaptureTracer(fx.Tracer):
@@ -83,10 +125,17 @@ class CaptureTracer(fx.Tracer):
     ) -> Any:
         inside = self.framework.inside(m)
         if inside is None:
-            return super().call_module(m, forward, args, kwargs)
+            return super().call_module(m, self.framework.forward(m) or forward, args, kwargs)
         entered = self.create_proxy("call_function", enter, (*args, inside), {})
         found = super().call_module(m, partial(_in_a_row, cast("nn.Sequential", m)), (entered,), {})
         return self.create_proxy("call_function", leave, (found,), {})
+
+    def create_arg(self, a: Any) -> Any:
+        """Keep the value that a tensor has now: a buffer, such as a membrane, is put back after tracing."""
+        found: Any = super().create_arg(a)
+        if isinstance(a, Tensor) and isinstance(found, fx.Node):
+            found.meta["value"] = a.detach().clone()
+        return found
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return InPlaceProxy(node, self)
@@ -112,9 +161,11 @@ def trace(network: nn.Module, framework: Framework, steps: int | None) -> fx.Gra
             modules that could not be captured either.
     """
     tracer = CaptureTracer(framework, steps)
-    with _evaluating(network):
+    with _evaluating(network) as before:
         try:
-            return tracer.trace(Entry(network))
+            graph = tracer.trace(Entry(network))
+            _mark_resets(graph, network, before)
+            return graph
         except (ValueError, TypeError, AttributeError, RuntimeError, LookupError, NotImplementedError) as error:
             path = next(reversed(tracer.module_stack.values()), ("", None))[0]
             problem = Problem(
@@ -146,14 +197,26 @@ def unknown(path: str, module: nn.Module) -> Problem:
     return Problem(path or type(module).__name__, f"{kind} cannot be captured", "a module listed by neurofer.capture")
 
 
+Contents = dict[nn.Module, dict[str, tuple[Any, dict[Any, Any] | None]]]
+
+
+def _mark_resets(graph: fx.Graph, network: nn.Module, before: Contents) -> None:
+    """Mark the calls of modules whose buffers the forward replaced: membranes that it set to zero."""
+    for node in graph.nodes:
+        if node.op == "call_module":
+            module = network.get_submodule(str(node.target))
+            buffers = before[module]["_buffers"][1] or {}
+            node.meta["reset"] = any(value is not buffers.get(name) for name, value in module._buffers.items())  # noqa: SLF001
+
+
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def _evaluating(network: nn.Module) -> Iterator[Contents]:
     """Show the forward ``training = False`` everywhere; whatever it sets or resets on the way is put back."""
-    before = {m: {name: (value, _copied(value)) for name, value in vars(m).items()} for m in network.modules()}
+    before: Contents = {m: {k: (value, _copied(value)) for k, value in vars(m).items()} for m in network.modules()}
     for module in before:
         module.training = False
     try:
-        yield
+        yield before
     finally:
         for module, attributes in before.items():
             vars(module).clear()
