@@ -33,8 +33,9 @@ def capture(
     """Capture a trained module as a Program with the same outputs in evaluation mode; the module is left as it is.
 
     The nodes carry the modules' paths as names and share their weights' memory. Time may be an axis ``[T, N, *]``, a
-    loop in the forward, or outside: then the module is one step. Where a static prefix is repeated, the encoder
-    is ``constant``. A reduction over time at the end becomes the readout.
+    loop in the forward, or outside: then the module is one step, and what it returns behind its output are states,
+    which its caller hands to the next step. Neurons start from rest. Where a static prefix is repeated, the encoder is
+    ``constant``. A reduction over time at the end becomes the readout.
 
     Args:
         module: a torch module, of a framework in `FRAMEWORKS` or plain.

@@ -1,5 +1,7 @@
 """Marks of containers that take time apart or feed their output back -> what they do to a Signal."""
 
+# ruff: noqa: ARG001 - all functions take the walker
+
 from __future__ import annotations
 
 from dataclasses import replace
