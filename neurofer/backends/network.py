@@ -80,6 +80,10 @@ class Network:
         for found in self._walk(frames, len(next(iter(frames.values())))):
             yield {name: self.drop(value) for name, value in found.items()}
 
+    def alone(self, golden: Trace) -> Trace | None:
+        """Return what every node does alone, fed ``golden``'s spikes; None where nodes are replayed one by one."""
+        return None
+
     def step(self, name: str, x: Any, state: Any) -> tuple[Any, Any]:
         """Run one node for one step."""
         if isinstance(self.program.nodes[name], (Input, Output, Concat)):

@@ -43,9 +43,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         dt: length of a step in seconds that the target's files are written with; None where time has no unit.
+        form: of an ONNX model of a network with memory: all steps as one Scan, or a single step.
     """
 
     dt: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    form: Literal["scan", "step"] = "scan"
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

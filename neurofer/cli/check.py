@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from neurofer.ir import Contract, Program, Trace
+    from neurofer.ir import Program, Trace
     from neurofer.ir.nodes import Array
     from neurofer.verify import Verdict, Verification
     from neurofer.verify.verdict import Importer
@@ -72,8 +72,8 @@ def check(
     return verify(program, golden, on=on, importers=importers(importer), graph=graph, progress=progress)
 
 
-def check_onnx(program: Program, golden: Trace, path: Path) -> Verdict:
-    """Return the verdict on an ANN in an ``.onnx`` file, run in ONNX Runtime."""
+def check_onnx(program: Program, golden: Trace, path: Path, *, target: str = "onnx") -> Verdict:
+    """Return the verdict on an ``.onnx`` file that was made of ``program``, run in ONNX Runtime."""
     from neurofer.backends import onnx
     from neurofer.errors import MissingPackageError
     from neurofer.verify.compare import compare
@@ -83,46 +83,8 @@ def check_onnx(program: Program, golden: Trace, path: Path) -> Verdict:
     try:
         network = onnx.read(path, program)
     except MissingPackageError as error:
-        return Verdict(target="onnx", importer="stock", version="", verdict="NOT_RUN", reason=str(error))
-    return compare(program, golden, network, network.run(golden.inputs), target="onnx", importer="stock")
-
-
-def check_onnx_file(golden: Trace, bound: Array, path: Path, contract: Contract) -> Verdict:
-    """Return the verdict on an ``.onnx`` file by the outputs recorded when it was written.
-
-    Args:
-        golden: inputs and outputs of the reference.
-        bound: how far float32 rounding can move its readout, of the readout's shape.
-        path: the file.
-        contract: says how the outputs are read.
-    """
-    from functools import partial
-    from importlib.metadata import version
-
-    import numpy as np
-
-    from neurofer.backends import onnx
-    from neurofer.errors import MissingPackageError
-    from neurofer.ir import Trace
-    from neurofer.ir.trace import decision
-    from neurofer.verify.verdict import Verdict
-
-    note("running in ONNX Runtime ...")
-    try:
-        outputs = onnx.outputs(path, golden.inputs)
-    except MissingPackageError as error:
-        return Verdict(target="onnx", importer="stock", version="", verdict="NOT_RUN", reason=str(error))
-    trace = Trace(golden.steps, golden.samples, golden.inputs, {}, outputs)
-    ours, theirs = golden.read(contract.readout), trace.read(contract.readout)
-    gap = np.abs(ours - theirs)
-    same = bool(np.array_equal(decision(ours), decision(theirs)))
-    differ = f"no node spikes; the readout differs by at most {float(gap.max(initial=0.0)):.3g}"
-    row = partial(Verdict, target="onnx", importer="stock", version=f"onnxruntime {version('onnxruntime')}")
-    if not gap.any():
-        return row(verdict="EXACT", reason="no node spikes; every output is equal")
-    if same and bool(np.all(gap <= bound)):
-        return row(verdict="TIES", reason=f"{differ}, within float32 rounding; every decision is the same")
-    return row(verdict="DIVERGENT", reason=f"{differ}, more than float32 rounding explains")
+        return Verdict(target=target, importer="stock", version="", verdict="NOT_RUN", reason=str(error))
+    return compare(program, golden, network, network.run(golden.inputs), target=target, importer="stock")
 
 
 def draw_input(

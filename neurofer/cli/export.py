@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from neurofer.backends.targets import Target
     from neurofer.cli.network import Subject
     from neurofer.ir import Program, Trace
-    from neurofer.ir.nodes import Array
     from neurofer.report.report import Report
     from neurofer.verify import Verification
 
@@ -35,6 +34,7 @@ def export(
     width: options.Width = None,
     steps: options.Steps = None,
     dt: options.Dt = None,
+    baseline: Annotated[bool, typer.Option("--baseline", help="The ANN that a recipe is compared with.")] = False,
     samples: options.Samples = 1,
     seed: options.Seed = 0,
     importer: Annotated[Importers, typer.Option(help="Importers that verify what was written.")] = "both",
@@ -56,7 +56,10 @@ def export(
         subject = resolve(
             network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
         )
-    said = command_line("export", network, to=to, **changes, samples=samples, seed=seed)
+    flags = ("--baseline",) if baseline else ()
+    said = command_line("export", network, *flags, to=to, **changes, samples=samples, seed=seed)
+    if baseline:
+        subject = baseline_of(subject)
     if subject.graph is not None and steps is None:
         subject = under(subject, steps=STEPS)  # NIR says nothing about T
     if dt is None:
@@ -98,6 +101,25 @@ def under(subject: Subject, **changed: Any) -> Subject:
     return replace(subject, snn=subject.snn.with_contract(replace(subject.snn.contract, **changed)))
 
 
+def baseline_of(subject: Subject) -> Subject:
+    """Return the ANN that a network is compared with, as the network to export.
+
+    Raises:
+        RefusedError: there is none, or none that was trained as the network was.
+    """
+    from dataclasses import replace
+
+    if subject.baseline:
+        return subject
+    if subject.ann is None or subject.weights != "random":
+        raise RefusedError(
+            "no ANN of the same training comes with this network",
+            where=subject.name,
+            next_step="train it with neurofer train --baseline, and export that checkpoint",
+        )
+    return replace(subject, snn=subject.ann, baseline=True)
+
+
 @dataclass(frozen=True)
 class Order:
     """What to export: network, target, name of the bundle, how many samples from which seed, who verifies."""
@@ -124,7 +146,8 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         RefusedError: the target cannot run the network; nothing is written.
         WriteError: the output exists or cannot be written.
     """
-    from neurofer.report.bundle import GOLDEN, MARKDOWN, REPORT, Manifest, publish, seal
+    from neurofer.ir import program_file
+    from neurofer.report.bundle import GOLDEN, MARKDOWN, PROGRAM, REPORT, Manifest, publish, seal
     from neurofer.report.golden import write_golden
     from neurofer.report.markdown import markdown
     from neurofer.report.report import versions, write_report
@@ -134,8 +157,9 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         with doing(f"writing for {order.target.name}"):
             artifact = _EMIT.get(order.target.backend, _emit_dialect)(order, folder / order.target.artifact)
         golden, origin = _record(order, artifact.program)
-        bound = _bound(artifact.program, golden) if order.target.backend == "onnx" else None
-        write_golden(folder / GOLDEN, golden, artifact.program.contract, bound=bound)
+        write_golden(folder / GOLDEN, golden, artifact.program.contract)
+        if order.target.backend == "onnx":
+            program_file.write(folder / PROGRAM, artifact.program)
         verification = _verify(order, artifact, golden, origin)
         report = _report(order, artifact, golden, verification, origin)
         write_report(folder / REPORT, report)
@@ -187,31 +211,12 @@ def _emit_dialect(order: Order, path: Path) -> _Artifact:
 def _emit_onnx(order: Order, path: Path) -> _Artifact:
     from neurofer.backends import onnx
 
-    program = _stateless(order.subject)
-    onnx.emit(program, path)
+    program = order.subject.snn if order.subject.baseline else order.subject.lowered
+    onnx.emit(program, path, order.target.options.form)
     return _Artifact(path, program)
 
 
 _EMIT: dict[str, Callable[[Order, Path], _Artifact]] = {"nir": _emit_nir, "onnx": _emit_onnx}
-
-
-def _stateless(subject: Subject) -> Program:
-    """Return the ANN that ONNX can hold: the network itself if it has no neurons, else its baseline.
-
-    Raises:
-        RefusedError: a spiking network without a baseline.
-    """
-    from neurofer.ir.nodes import Neuron, Threshold
-
-    if not any(isinstance(node, (Neuron, Threshold)) for node in subject.snn.nodes.values()):
-        return subject.snn
-    if subject.ann is None or subject.weights != "random":
-        raise RefusedError(
-            "ONNX carries ANNs, and this network spikes",
-            where=subject.name,
-            next_step="train its baseline with neurofer train --which baseline and export that, or export --to nir",
-        )
-    return subject.ann
 
 
 def _record(order: Order, program: Program) -> tuple[Trace, str]:
@@ -222,7 +227,7 @@ def _record(order: Order, program: Program) -> tuple[Trace, str]:
     if subject.bundle is not None:
         golden = subject.bundle.golden(subject.snn)
         x, origin = golden.inputs, subject.bundle.manifest.sample
-    elif sample := subject.sample(samples=order.samples, seed=order.seed, ann=order.target.backend == "onnx"):
+    elif sample := subject.sample(samples=order.samples, seed=order.seed):
         x, origin = sample.x, sample.origin
     else:
         x, origin = draw_input(
@@ -232,12 +237,6 @@ def _record(order: Order, program: Program) -> tuple[Trace, str]:
         return reference.run(program, x), origin
 
 
-def _bound(program: Program, golden: Trace) -> Array:
-    from neurofer.verify.rounding import readout_bound
-
-    return readout_bound(program, golden)
-
-
 def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Verification:
     """Verify what was written, as it is read back."""
     from neurofer.backends.registry import SIMULATORS
@@ -245,7 +244,7 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
     from neurofer.verify import Verification
 
     if order.target.backend == "onnx":
-        rows = [check_onnx(artifact.program, golden, artifact.path)]
+        rows = [check_onnx(artifact.program, golden, artifact.path, target=order.target.name)]
     else:
         dialect = order.target.backend in SIMULATORS
         on = (order.target.backend,) if dialect else SIMULATORS
@@ -266,12 +265,12 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
     from neurofer.report.report import Report, count_spikes, versions, weigh
 
     subject = order.subject
-    captured = artifact.program if order.target.backend == "onnx" else subject.snn
     metrics = subject.metrics or {}
     accuracy = {"test": float(metrics["test_accuracy"])} if "test_accuracy" in metrics else {}
+    unsaid = [] if order.target.backend == "onnx" else serde.unsaid(artifact.program)
     energy = []
-    if order.target.backend != "onnx":
-        energy = weigh(captured, subject.ann, golden, weights=subject.weights, profile=order.target.profile)
+    if not subject.baseline:
+        energy = weigh(subject.snn, subject.ann, golden, weights=subject.weights, profile=order.target.profile)
     return Report(
         network=subject.name,
         weights=subject.weights,
@@ -280,13 +279,13 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
         seed=order.seed,
         sample=origin,
         contract=artifact.program.contract,
-        parameters=captured.parameters,
-        mult_adds=captured.mult_adds,
+        parameters=subject.snn.parameters,
+        mult_adds=subject.snn.mult_adds,
         accuracy=accuracy,
         spikes=count_spikes(artifact.program, golden),
         verification=verification,
         energy=energy,
-        caveats=[str(problem) for problem in serde.unsaid(artifact.program)],
+        caveats=[str(problem) for problem in unsaid],
         versions=versions(),
     )
 

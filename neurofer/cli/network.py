@@ -145,9 +145,11 @@ def _refuse_options(name: str, kind: str, options: dict[str, Any]) -> None:
 
 def _from_bundle(name: str) -> Subject:
     from neurofer.report.bundle import open_bundle
+    from neurofer.verify.stateless import stateless
 
     bundle = open_bundle(name)
-    return Subject(name, bundle.program(), bundle.manifest.weights, bundle=bundle)
+    program = bundle.program()
+    return Subject(name, program, bundle.manifest.weights, baseline=stateless(program), bundle=bundle)
 
 
 def _from_nir(name: str, dt: float | None, scheme: Scheme | None, steps: int | None) -> Subject:

@@ -13,7 +13,7 @@ from neurofer.cli.check import (
     STEPS,
     Importers,
     check,
-    check_onnx_file,
+    check_onnx,
     draw_input,
     parse_targets,
     read_input,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def verify(
     artifact: options.Network,
     on: Annotated[
-        str | None, typer.Option(help="Of norse,snntorch,spikingjelly,onnx (for ANNs).", show_default="the target's")
+        str | None, typer.Option(help="Of norse,snntorch,spikingjelly,onnx.", show_default="the target's")
     ] = None,
     importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
     input: Annotated[  # noqa: A002 - the option's name
@@ -112,8 +112,9 @@ def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -
 
     if named:
         raise UsageError("an ONNX bundle runs in ONNX Runtime alone", where=artifact, next_step="leave out --on")
-    golden, bound = bundle.recorded()
-    rows = [check_onnx_file(golden, bound, bundle.artifact, bundle.manifest.contract)]
+    program = bundle.program()
+    golden = bundle.golden(program)
+    rows = [check_onnx(program, golden, bundle.artifact, target=bundle.manifest.target)]
     return Verification(
         artifact=artifact,
         steps=golden.steps,

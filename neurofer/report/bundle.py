@@ -15,12 +15,13 @@ from typing import Literal
 import msgspec
 
 from neurofer.errors import BundleError, Problem, UsageError, WriteError
-from neurofer.ir import Contract, Program, Trace, serde
-from neurofer.ir.nodes import Array
-from neurofer.report.golden import read_ends, read_golden
+from neurofer.ir import Contract, Program, Trace, program_file, serde
+from neurofer.report.golden import read_golden
 
 SCHEMA = "neurofer.bundle/1"
 MANIFEST, GOLDEN, REPORT, MARKDOWN = "manifest.json", "golden.npz", "report.json", "report.md"
+PROGRAM = "program.npz"
+"""The exported program, where none can be read from the artifact."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +78,8 @@ class Bundle:
             UsageError: the artifact is not one that a program can be read from.
             ReadError: the artifact is damaged.
         """
+        if PROGRAM in self.manifest.sha256:
+            return program_file.read(self.folder / PROGRAM)
         if self.artifact.suffix != ".nir":
             raise UsageError(
                 f"no program can be read from {self.manifest.artifact}",
@@ -88,10 +91,6 @@ class Bundle:
     def golden(self, program: Program) -> Trace:
         """Read the recorded sample of ``program``, the bundle's own."""
         return read_golden(self.folder / GOLDEN, program)
-
-    def recorded(self) -> tuple[Trace, Array]:
-        """Read inputs, outputs and rounding bound of an ANN, whose program is in no bundle."""
-        return read_ends(self.folder / GOLDEN, self.manifest.contract)
 
 
 def open_bundle(folder: str | Path) -> Bundle:

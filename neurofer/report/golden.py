@@ -18,12 +18,12 @@ from neurofer.ir.nodes import Array, spikes
 _INPUT, _SPIKES, _OUTPUT = "input.", "spikes.", "output."
 
 
-def write_golden(path: Path, trace: Trace, contract: Contract, *, bound: Array | None = None) -> None:
+def write_golden(path: Path, trace: Trace, contract: Contract) -> None:
     """Write a Trace as a compressed ``.npz``; the same trace gives the same bytes.
 
     Arrays: ``size`` [T, N]; ``input.NODE`` ``[T, N, *shape]``, of a constant input ``[N, *shape]``; ``spikes.NODE``
     packed along time and batch ``[ceil(T * N / 8), *shape]`` (`Spikes`); ``output.NODE`` ``[T, N, *shape]`` float64;
-    ``readout`` ``[N, *shape]``; ``bound``, of a network without spikes, how far float32 rounding can move the readout.
+    ``readout`` ``[N, *shape]``.
     """
     arrays: dict[str, Array] = {"size": np.array([trace.steps, trace.samples], dtype=np.int64)}
     for name, x in trace.inputs.items():
@@ -31,8 +31,6 @@ def write_golden(path: Path, trace: Trace, contract: Contract, *, bound: Array |
     arrays |= {_SPIKES + name: train.bits for name, train in trace.spikes.items()}
     arrays |= {_OUTPUT + name: x for name, x in trace.outputs.items()}
     arrays["readout"] = trace.read(contract.readout)
-    if bound is not None:
-        arrays["bound"] = bound
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
@@ -54,21 +52,6 @@ def read_golden(path: Path, program: Program) -> Trace:
     if missing := [name for name in names if _SPIKES + name not in store.names]:
         raise BundleError("spikes were not recorded", where=f"{path}: {', '.join(missing)}")
     return Trace(steps, samples, inputs, _LazySpikes(store, names, steps, samples), outputs)
-
-
-def read_ends(path: Path, contract: Contract) -> tuple[Trace, Array]:
-    """Read inputs, outputs and ``bound`` of a recorded network without spikes.
-
-    Raises:
-        BundleError: the file is damaged, or holds no bound.
-    """
-    store = _Store(path)
-    steps, samples = (int(v) for v in store["size"])
-    inputs = {name.removeprefix(_INPUT): store[name] for name in sorted(store.names) if name.startswith(_INPUT)}
-    if contract.encoder == "constant":
-        inputs = {name: np.broadcast_to(x, (steps, *x.shape)) for name, x in inputs.items()}
-    outputs = {name.removeprefix(_OUTPUT): store[name] for name in sorted(store.names) if name.startswith(_OUTPUT)}
-    return Trace(steps, samples, inputs, {}, outputs), store["bound"]
 
 
 class _Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,34 +175,39 @@ def _threshold(node: n.Node, neuron: tuple[int, ...]) -> float:
 def find_sources(program: Program, golden: Trace, network: Network, wrong: dict[str, int]) -> tuple[list[str], bool]:
     """Return the nodes that differ even when fed the reference's own spikes, and whether all of them are ties."""
     sources, ties = [], True
+    alone = network.alone(golden) if wrong else None
     for name in wrong:
-        if name not in network.steps:
+        if alone is None and name not in network.steps:
             continue
-        differs, tie = _replay_node(program, golden, network, name)
+        theirs = replay.replay(network, golden, name) if alone is None else alone.unpack(name)
+        differs, tie = _follow(program, golden, name, theirs)
         if differs:
             sources.append(name)
             ties = ties and tie
-    if wrong and not readout_alone_is_right(program, golden, network):
+    if wrong and not readout_alone_is_right(program, golden, network, alone):
         return [*sources, program.readout], False
     return sources, ties
 
 
-def readout_alone_is_right(program: Program, golden: Trace, network: Network) -> bool:
+def readout_alone_is_right(program: Program, golden: Trace, network: Network, alone: Trace | None) -> bool:
     """Whether the simulator, fed the reference's own spikes, reads out the same up to float32 rounding."""
-    last = replay.drive(network, golden, network.program.readout)
-    values = read(np.stack([network.drop(x) for x in last]), network.program.contract.readout)
+    if alone is None:
+        last = replay.drive(network, golden, network.program.readout)
+        values = read(np.stack([network.drop(x) for x in last]), network.program.contract.readout)
+    else:
+        values = alone.read(network.program.contract.readout)
     gap = np.abs(values - golden.read(program.contract.readout))
     return bool(np.all(gap <= readout_bound(program, golden)))
 
 
-def _replay_node(program: Program, golden: Trace, network: Network, name: str) -> tuple[bool, bool]:
+def _follow(program: Program, golden: Trace, name: str, replayed: Iterable[Array]) -> tuple[bool, bool]:
     """Return whether ``name`` alone differs, and whether each neuron's first difference is within rounding."""
     train = golden.unpack(name)
     seen: Array = np.zeros(train.shape[1:], dtype=bool)
     differs, tie = False, True
     node = program.nodes[name]
     theta = node.theta if isinstance(node, (n.Neuron, n.Threshold)) and node.theta is not None else 0.0
-    pairs = zip(replay.replay(network, golden, name), membranes(program, golden, name), strict=True)
+    pairs = zip(replayed, membranes(program, golden, name), strict=True)
     for t, (theirs, (u, _, bound)) in enumerate(pairs):
         fresh = (theirs.reshape(seen.shape) != train[t]) & ~seen
         if fresh.any():

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -15,6 +16,7 @@ from neurofer.ir import nodes as n
 from neurofer.verify import exit_code, verify
 from neurofer.verify.compare import compare
 from tests.ann import anns, images, line, residual_net, with_changed_weight
+from tests.networks import convolutional, spikes_for
 from tests.strategies import rngs
 
 
@@ -119,24 +121,29 @@ def test_the_batch_is_free():
     np.testing.assert_allclose(whole[0], single, rtol=1e-5)
 
 
-def test_everything_with_memory_is_refused_at_once(tmp_path):
+def test_what_float32_cannot_hold_is_refused_at_once(tmp_path):
     nodes = {
         "input": n.Input((2,)),
-        "fc": n.Linear(np.eye(2, dtype=np.float32)),
-        "lif": n.Neuron(alpha_mem=0.5),
-        "wait": n.Delay(1),
-        "gate": n.Threshold(0.5),
-        "li": n.Neuron(alpha_mem=0.5, theta=None),
+        "fc": n.Linear(np.full((2, 2), 1e39)),
+        "lif": n.Neuron(alpha_mem=0.5, v_init=np.array([0.0, np.nan])),
         "output": n.Output(),
     }
-    names = list(nodes)
-    program = Program(nodes, (*map(Edge, names, names[1:]), Edge("lif", "fc", 1)))
+    program = Program(nodes, tuple(map(Edge, list(nodes), list(nodes)[1:])))
     with pytest.raises(RefusedError) as caught:
         backend.emit(program, tmp_path / "model.onnx")
-    assert [problem.where for problem in caught.value.problems] == ["lif", "wait", "gate", "li", "fc"]
-    assert "export --to nir" in str(caught.value)
+    assert [problem.where for problem in caught.value.problems] == ["fc", "lif"]
     assert not list(tmp_path.iterdir())
-    row = judge(program, np.ones((1, 1, 2)))
+
+
+def test_nodes_onnx_does_not_know_are_refused_at_once(monkeypatch):
+    known = frozenset({n.Linear, n.Conv2d})
+    monkeypatch.setattr(backend, "CAPABILITIES", replace(backend.CAPABILITIES, nodes=known, neurons=frozenset()))
+    program = convolutional()
+    with pytest.raises(RefusedError) as caught:
+        backend.model(program)
+    left = [name for name, node in program.nodes.items() if type(node) not in {*known, n.Input, n.Output}]
+    assert [problem.where for problem in caught.value.problems] == left
+    row = judge(program, spikes_for(program))
     assert row.verdict == "REFUSED"
     assert exit_code([row]) == 2
 

@@ -178,7 +178,7 @@ def test_markdown_is_one_table():
     lines = room.markdown(columns).splitlines()
     assert lines[0] == "|  | reference | onnx (stock) |"
     assert "| Relu | yes | yes |" in lines
-    assert "| LIF | yes | no |" in lines
+    assert "| LIF | yes | yes |" in lines
     assert {line.count("|") for line in lines} == {4}
 
 

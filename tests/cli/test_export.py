@@ -104,7 +104,8 @@ def test_a_bundle_is_exported_again_with_its_own_sample(cli, shared_bundle, tmp_
 
 
 def test_the_baseline_of_a_recipe_goes_to_onnx_and_is_verified_from_the_bundle(cli, tmp_path):
-    result = cli("export", "digits", "--width", "4", "--to", "onnx", "--out", tmp_path / "out", "--json")
+    out = tmp_path / "out"
+    result = cli("export", "digits", "--width", "4", "--baseline", "--to", "onnx", "--out", out, "--json")
     assert result.code == 0, result.err
     (row,) = result.json()["verification"]["targets"]
     assert (row["target"], row["importer"]) == ("onnx", "stock")
@@ -113,7 +114,9 @@ def test_the_baseline_of_a_recipe_goes_to_onnx_and_is_verified_from_the_bundle(c
     assert again.code == 0
     assert again.json()["targets"][0]["verdict"] == row["verdict"]
     assert open_bundle(tmp_path / "out").manifest.weights == "random"
-    assert cli("inspect", tmp_path / "out").is_one_error("model.onnx")
+    assert result.json()["command"].endswith("--baseline --to onnx --width 4 --samples 1 --seed 0")
+    assert "relu" in cli("inspect", tmp_path / "out").out.lower()
+    assert cli("energy", tmp_path / "out").is_one_error("ANN")
 
 
 def test_an_onnx_bundle_whose_weights_changed_diverges(cli, tmp_path):
@@ -122,7 +125,7 @@ def test_an_onnx_bundle_whose_weights_changed_diverges(cli, tmp_path):
     from neurofer.report.bundle import seal
 
     out = tmp_path / "out"
-    assert cli("export", "digits", "--width", "4", "--to", "onnx", "--out", out).code == 0
+    assert cli("export", "digits", "--width", "4", "--baseline", "--to", "onnx", "--out", out).code == 0
     manifest = open_bundle(out).manifest
     model = onnx.load(out / "model.onnx")
     last = onnx.numpy_helper.to_array(model.graph.initializer[-1]).copy()
@@ -135,10 +138,44 @@ def test_an_onnx_bundle_whose_weights_changed_diverges(cli, tmp_path):
     assert cli("verify", out).code == 1
 
 
-def test_a_spiking_file_has_no_form_in_onnx(cli, network_file, tmp_path):
-    result = cli("export", network_file, "--to", "onnx", "--out", tmp_path / "out")
+@pytest.mark.parametrize("target", ["onnx", "onnx-step"])
+def test_a_spiking_network_goes_to_onnx_and_is_verified_from_the_bundle(cli, network_file, tmp_path, target):
+    out = tmp_path / "out"
+    result = cli("export", network_file, "--to", target, "--out", out, "--samples", "2", "--json")
+    assert result.code == 0, result.err
+    report = result.json()
+    (row,) = report["verification"]["targets"]
+    assert (row["target"], row["importer"], row["verdict"], row["nodes_compared"]) == (target, "stock", "EXACT", 2)
+    assert report["energy"][0]["e_snn_mj"] > 0
+    assert report["caveats"] == []
+    assert cli("verify", out, "--json").json()["targets"] == [row]
+    assert cli("energy", out).code == 0
+    assert cli("export", out, "--to", "nir", "--out", tmp_path / "nir").code == 0
+
+
+def test_a_changed_weight_in_a_spiking_bundle_is_named(cli, network_file, tmp_path):
+    import onnx
+
+    from neurofer.report.bundle import seal
+
+    out = tmp_path / "out"
+    assert cli("export", network_file, "--to", "onnx", "--out", out).code == 0
+    manifest = open_bundle(out).manifest
+    model = onnx.load(out / "model.onnx")
+    (stored,) = (tensor for tensor in model.graph.initializer if tensor.name == "fc2.weight")
+    stored.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(stored) + np.float32(0.5), "fc2.weight"))
+    onnx.save(model, out / "model.onnx")
+    (out / "manifest.json").unlink()
+    seal(out, manifest)
+    (row,) = cli("verify", out, "--json").json()["targets"]
+    assert (row["verdict"], row["sources"]) == ("DIVERGENT", ["lif2"])
+    assert row["first_divergence"]["node"] == "lif2"
+
+
+def test_a_trained_network_has_no_ann_of_its_training(cli, network_file, tmp_path):
+    result = cli("export", network_file, "--baseline", "--to", "onnx", "--out", tmp_path / "out")
     assert (result.code, result.out) == (2, "")
-    assert "spikes" in result.err
+    assert "neurofer train --baseline" in result.err
     assert not list(tmp_path.iterdir())
 
 

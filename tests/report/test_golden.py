@@ -7,8 +7,8 @@ import pytest
 
 from neurofer.backends import reference
 from neurofer.errors import BundleError
-from neurofer.ir import Contract, Spikes, Trace
-from neurofer.report.golden import read_ends, read_golden, write_golden
+from neurofer.ir import Trace
+from neurofer.report.golden import read_golden, write_golden
 
 
 def test_a_trace_is_read_as_it_was_written(tmp_path, program, trace):
@@ -64,23 +64,3 @@ def test_a_sample_of_another_program_names_what_is_missing(tmp_path, program, tr
     write_golden(tmp_path / "g.npz", other, program.contract)
     with pytest.raises(BundleError, match=r"g\.npz: b"):
         read_golden(tmp_path / "g.npz", program)
-
-
-def test_the_ends_of_a_network_without_spikes(tmp_path):
-    contract = Contract(encoder="constant")
-    x, y = np.ones((1, 2, 3), np.float32), np.full((1, 2, 4), 0.5)
-    write_golden(tmp_path / "g.npz", Trace(1, 2, {"in": x}, {}, {"out": y}), contract, bound=np.full((2, 4), 1e-6))
-    trace, bound = read_ends(tmp_path / "g.npz", contract)
-    assert np.array_equal(trace.inputs["in"], x)
-    assert np.array_equal(trace.outputs["out"], y)
-    assert bound.shape == (2, 4)
-
-
-def test_ends_without_a_bound(tmp_path):
-    write_golden(
-        tmp_path / "g.npz",
-        Trace(1, 1, {}, {"a": Spikes.pack(np.ones((1, 1, 2)))}, {"o": np.ones((1, 1, 2))}),
-        Contract(),
-    )
-    with pytest.raises(BundleError, match="bound"):
-        read_ends(tmp_path / "g.npz", Contract())
