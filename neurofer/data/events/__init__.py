@@ -1,10 +1,26 @@
-"""Event recordings: a structured array of x, y, t and p in the order of time, as tonic uses."""
+"""Recordings of event cameras: reading them in any common format, and binning them into frames."""
 
-from __future__ import annotations
+from neurofer.data.events.binning import bin_edges, bin_events
+from neurofer.data.events.decoder import COLOUR, DTYPE, Events
+from neurofer.data.events.read import (
+    FORMATS,
+    Recording,
+    RecordingError,
+    describe_events,
+    read_events,
+    stream_events,
+)
 
-import numpy as np
-
-# t in microseconds; p is true for ON. tonic's datasets and transforms take it as it is.
-DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
-
-__all__ = ["DTYPE"]
+__all__ = [
+    "COLOUR",
+    "DTYPE",
+    "FORMATS",
+    "Events",
+    "Recording",
+    "RecordingError",
+    "bin_edges",
+    "bin_events",
+    "describe_events",
+    "read_events",
+    "stream_events",
+]
