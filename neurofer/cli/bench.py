@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from neurofer.cli.network import Subject
     from neurofer.ir.nodes import Array
 
-Suite = Literal["counting", "export", "verify"]
+Suite = Literal["counting", "data", "export", "verify"]
 Row = dict[str, Any]
 
 _SCHEMA = "neurofer.bench/1"
@@ -40,6 +40,7 @@ def bench(
     """Measure counting, export and verification against the same work without neurofer.
 
     counting: a forward of SpikingJelly's own module with counting behind it, against that forward, at most 1.15.
+    data: events to frames, against plain numpy (at most 0.4) and tonic, if installed.
     export: writing a .nir file against h5py writing its arrays with the same filters, at most 2.
     verify: a verdict on one simulator, against running the network in it.
     What is compared is run in turns, after a warm-up; ratios are those of the medians.
@@ -193,12 +194,19 @@ def _verify(rounds: int, small: bool) -> Iterator[Row]:
         yield from _rows(f"conv-snn in {target}", interleaved(work, rounds), "run", {})
 
 
+def _data(rounds: int, small: bool) -> Iterator[Row]:
+    from neurofer.cli.bench_data import binning
+
+    yield from binning(rounds, small, interleaved, _rows)
+
+
 def _chained(first: Callable[[], Any], then: Callable[[Any], object]) -> Callable[[], object]:
     return lambda: then(first())
 
 
 _SUITES: Mapping[Suite, Callable[[int, bool], Iterator[Row]]] = {
     "counting": _counting,
+    "data": _data,
     "export": _export,
     "verify": _verify,
 }

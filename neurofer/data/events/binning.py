@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofer.data.events.decoder import Events
+from neurofer.data.events.decoder import DTYPE, Events
 from neurofer.data.events.kernel import compiled
 from neurofer.errors import UsageError
 
@@ -17,6 +17,8 @@ Frames = NDArray[np.uint8] | NDArray[np.int32]
 
 WINDOW = 2500
 """Events in a frame in the code of Spiking-FER's authors."""
+
+_WIDEST = 1 << 15
 
 
 def bin_events(
@@ -105,9 +107,18 @@ def _checked(events: Events, frames: int, size: tuple[int, int], resize: tuple[i
         raise UsageError(f"the events are of type {events.dtype} and shape {events.shape}, expected [N] whole numbers")
     if min(*size, *(resize or size), frames) < 1:
         raise UsageError(f"{frames} frames of {size} pixels, resized to {resize}", next_step="give numbers from 1")
-    if not events.dtype.isnative:
-        events = events.astype(events.dtype.newbyteorder("="))
-    return np.ascontiguousarray(events)
+    if max(size) > _WIDEST:
+        raise UsageError(f"a sensor of {size} pixels", next_step=f"give at most {_WIDEST} in each direction")
+    if events.dtype == DTYPE:
+        return np.ascontiguousarray(events)
+    outside = (events["x"] < 0) | (events["x"] >= size[1]) | (events["y"] < 0) | (events["y"] >= size[0])
+    if bool(outside.any()):
+        raise _fault(events, int(np.argmax(outside)), size)
+    alike = np.empty(len(events), DTYPE)
+    for key in "xyt":
+        alike[key] = events[key]
+    alike["p"] = events["p"] > 0
+    return alike
 
 
 def _find(events: NDArray[Any], time: int) -> int:
@@ -124,31 +135,31 @@ def _find(events: NDArray[Any], time: int) -> int:
 
 def _mark(events: NDArray[Any], edges: NDArray[np.int64], height: int, width: int, out: NDArray[Any]) -> int:
     """Set the cells that have events; return the first event that is out of order or place, else -1."""
-    plane, row = np.uint32(height * width), np.uint32(width)
+    plane, row, rows = np.uint32(height * width), np.uint32(width), np.uint32(height)
     last = events[edges[0]]["t"]
     for k in range(len(edges) - 1):
         frame = out[k]
         for i in range(edges[k], edges[k + 1]):
-            x, y, t = np.int64(events[i]["x"]), np.int64(events[i]["y"]), events[i]["t"]
-            if x < 0 or x >= width or y < 0 or y >= height or t < last:
+            x, y, t = np.uint32(np.uint16(events[i]["x"])), np.uint32(np.uint16(events[i]["y"])), events[i]["t"]
+            if x >= row or y >= rows or t < last:  # below zero is beyond any sensor, too
                 return i
             last = t
-            frame[np.uint32(y) * row + np.uint32(x) + np.uint32(events[i]["p"] > 0) * plane] = 1
+            frame[y * row + x + np.uint32(events[i]["p"] > 0) * plane] = 1
     return -1
 
 
 def _count(events: NDArray[Any], edges: NDArray[np.int64], height: int, width: int, out: NDArray[Any]) -> int:
     """Count the events of every cell; return the first event that is out of order or place, else -1."""
-    plane, row = np.uint32(height * width), np.uint32(width)
+    plane, row, rows = np.uint32(height * width), np.uint32(width), np.uint32(height)
     last = events[edges[0]]["t"]
     for k in range(len(edges) - 1):
         frame = out[k]
         for i in range(edges[k], edges[k + 1]):
-            x, y, t = np.int64(events[i]["x"]), np.int64(events[i]["y"]), events[i]["t"]
-            if x < 0 or x >= width or y < 0 or y >= height or t < last:
+            x, y, t = np.uint32(np.uint16(events[i]["x"])), np.uint32(np.uint16(events[i]["y"])), events[i]["t"]
+            if x >= row or y >= rows or t < last:  # below zero is beyond any sensor, too
                 return i
             last = t
-            frame[np.uint32(y) * row + np.uint32(x) + np.uint32(events[i]["p"] > 0) * plane] += 1
+            frame[y * row + x + np.uint32(events[i]["p"] > 0) * plane] += 1
     return -1
 
 
