@@ -26,15 +26,21 @@ def input_codes(program: Program, *, levels: int, scale: float) -> Program:
         scale: what the integers were divided by.
 
     Raises:
-        PassError: the input feeds something else than Conv or Linear; all at once.
+        PassError: several inputs, one that is no analog image, or one that feeds something else than Conv or Linear
+            alone; all at once.
     """
-    (entry,) = program.inputs
+    entry, *others = program.inputs
+    domain = program.domains[entry]
+    problems = [Problem(name, "a second input, which has no scale") for name in others]
+    if domain.kind != "real":
+        problems.append(Problem(entry, f"the input is {domain} already"))
     targets = [edge.target for edge in program.successors(entry)]
-    problems = [
-        Problem(name, f"the input feeds a {type(program.nodes[name]).__name__}, which cannot take over its scale")
-        for name in targets
-        if not program.nodes[name].synaptic or len(program.predecessors(name)) > 1
-    ]
+    for name in targets:
+        if not program.nodes[name].synaptic:
+            kind = type(program.nodes[name]).__name__
+            problems.append(Problem(name, f"the input feeds a {kind}, which cannot take over its scale"))
+        elif len(program.predecessors(name)) > 1:
+            problems.append(Problem(name, "the input is added to something else before this layer"))
     if problems:
         raise PassError("the input cannot enter as integers", problems=problems)
     changed: dict[str, n.Node] = {entry: n.Input(program.shapes[entry], Domain("code", levels))}
