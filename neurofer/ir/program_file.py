@@ -69,7 +69,7 @@ def read(path: str | Path) -> Program:
         ProgramError: what it says is no program.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             document = json.loads(stored["program"].tobytes())
             names = json.loads(stored["names"].tobytes())
             arrays = {name: stored[f"a{index}"] for index, name in enumerate(names)}

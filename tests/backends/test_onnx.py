@@ -15,7 +15,7 @@ from neurofer.ir import Contract, Edge, Program
 from neurofer.ir import nodes as n
 from neurofer.verify import exit_code, verify
 from neurofer.verify.compare import compare
-from tests.ann import anns, images, line, residual_net, with_changed_weight
+from tests.ann import anns, deep_relu_net, images, line, residual_net, with_changed_weight
 from tests.networks import convolutional, spikes_for
 from tests.strategies import rngs
 
@@ -75,6 +75,15 @@ def test_a_changed_weight_in_the_file_is_named(name, tmp_path):
     row = compare(program, golden, network, network.run(x), target="onnx", importer="stock")
     assert (row.verdict, row.sources) == ("DIVERGENT", [name])
     assert exit_code([row]) == 1
+
+
+def test_depth_does_not_hide_a_changed_weight(tmp_path):
+    rng = np.random.default_rng(1)
+    program = deep_relu_net(rng, depth=30, width=64)
+    path = backend.emit(with_changed_weight(program, "linear5", 1.0001), tmp_path / "model.onnx")
+    network, x = backend.read(path, program), images(rng, program)
+    row = compare(program, reference.run(program, x), network, network.run(x), target="onnx", importer="stock")
+    assert (row.verdict, row.sources) == ("DIVERGENT", ["linear5"])
 
 
 def test_a_missing_edge_is_found_where_it_should_enter(tmp_path):

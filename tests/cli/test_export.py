@@ -134,7 +134,8 @@ def test_an_onnx_bundle_whose_weights_changed_diverges(cli, tmp_path):
     onnx.save(model, out / "model.onnx")
     (out / "manifest.json").unlink()
     seal(out, manifest)
-    assert cli("verify", out, "--json").json()["targets"][0]["verdict"] == "DIVERGENT"
+    (row,) = cli("verify", out, "--json").json()["targets"]
+    assert (row["verdict"], row["sources"]) == ("DIVERGENT", [model.graph.initializer[-1].name.rpartition(".")[0]])
     assert cli("verify", out).code == 1
 
 
