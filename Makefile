@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # One thread per process: tests run in parallel, and sums are added in the same order everywhere.
-test test-slow: export OMP_NUM_THREADS = 1
+test test-slow test-simulators: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench
+.PHONY: help setup demo test test-slow test-simulators check format bench
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -32,6 +32,11 @@ test: setup ## run the tests, without the slow ones
 
 test-slow: setup ## run the slow tests, one at a time
 	@$(BIN)/python -m pytest -q -m slow
+
+test-simulators: setup ## set up the simulators with an environment of their own, and test them
+	@$(BIN)/neurofer targets setup all
+	@$(BIN)/python -m pytest -q -m slow tests/backends/test_sinabs.py tests/backends/test_nest.py tests/backends/test_brian2.py \
+	  tests/backends/test_spyx.py tests/backends/test_rockpool.py
 
 check: setup ## lint, formatting and types
 	@$(BIN)/ruff check --quiet .

@@ -41,14 +41,16 @@ def load(program: Program) -> Network:
         recorded = {name: made[f"{k}.out"].reshape(*lead, *shapes[name]) for k, name in enumerate(found.neurons)}
         return recorded | found.outputs(frames, recorded)
 
-    return remote(found.program, "brian2", "brian2_network", ask, answer)
+    return remote(found.program, "brian2", "brian2_network", ask, answer, load=load)
 
 
 def _task(found: Populations, frames: Frames) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the plan and arrays for the worker, everything flat."""
     steps, samples = next(iter(frames.values())).shape[:2]
     index = {name: k for k, name in enumerate((*found.neurons, *found.spiking_inputs))}
-    arrays = {f"{index[name]}.drive": x.reshape(steps, samples, -1) for name, x in found.drives(frames).items()}
+    arrays: dict[str, Array] = {
+        f"{index[name]}.drive": x.reshape(steps, samples, -1) for name, x in found.drives(frames).items()
+    }
     kinds = []
     for name, node in found.neurons.items():
         shape, k = found.program.shapes[name], index[name]

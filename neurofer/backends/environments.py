@@ -34,7 +34,7 @@ from neurofer.ir.nodes import Array
 PROTOCOL = 1
 """Version of what neurofer and its workers write for each other."""
 
-TIMEOUT = 1800.0
+TIMEOUT = 900.0
 """Seconds after which a run is given up."""
 
 _WORKERS = Path(__file__).resolve().parent / "workers"
@@ -89,6 +89,12 @@ def packages(name: str | Path) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==(\S+)", _list(name).read_text(), re.MULTILINE))
 
 
+def version(name: str) -> str:
+    """Return the name of a simulator and the version that is pinned for it."""
+    pins = {package.lower(): pin for package, pin in packages(name).items()}
+    return f"{name} {pins.get(name) or pins[f'{name}-simulator']}"
+
+
 def _place(name: str | Path) -> tuple[Path, Path]:
     """Return the pinned list and the folder that an environment made from it has on this Python."""
     path = _list(name)
@@ -123,7 +129,10 @@ def setup(name: str | Path, progress: Callable[[str], None] = lambda _: None) ->
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            "the cache folder cannot be written", where=str(folder.parent), why=str(error), next_step="set NEUROFER_CACHE"
+            "the cache folder cannot be written",
+            where=str(folder.parent),
+            why=str(error),
+            next_step="set NEUROFER_CACHE",
         ) from error
     with _locked(folder.parent, progress):
         if (found := status(name)).state == "ready":
@@ -133,9 +142,10 @@ def setup(name: str | Path, progress: Callable[[str], None] = lambda _: None) ->
         try:
             start = time.perf_counter()
             progress(f"{path.stem}: making an environment in {folder}")
-            _install(path.stem, [sys.executable, "-m", "venv", str(draft)])
-            if packages(name):
-                progress(f"{path.stem}: installing {len(packages(name))} packages, which can take minutes")
+            pinned = packages(name)
+            _install(path.stem, [sys.executable, "-m", "venv", *([] if pinned else ["--without-pip"]), str(draft)])
+            if pinned:
+                progress(f"{path.stem}: installing {len(pinned)} packages, which can take minutes")
                 pip = [str(_python(draft)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
                 _install(path.stem, [*pip, "--progress-bar", "off", "-r", str(path)])
             made = {"seconds": round(time.perf_counter() - start, 1), "megabytes": _size(draft) >> 20}
@@ -271,7 +281,9 @@ def _serve(found: Status, folder: Path, timeout: float) -> None:
             code = _wait(command, timeout, out, err)
         except subprocess.TimeoutExpired as error:
             raise SimulatorError(
-                f"{found.name} gave no answer in {timeout:g} s", why=_said(folder), next_step="take fewer steps or samples"
+                f"{found.name} gave no answer in {timeout:g} s",
+                why=_said(folder),
+                next_step="take fewer steps or samples",
             ) from error
     if code < 0:
         raise SimulatorError(f"{found.name} crashed with {signal.Signals(-code).name}", why=_said(folder))

@@ -1,7 +1,7 @@
 """NEST: our mapping on its iaf_psc_delta, in an environment of its own; the judge that is no torch.
 
-NEST computes in float64, fires at ``>=`` and lets every connection take a step. Its membrane is ``exp(-1 / tau_m) v`` plus
-the weights of the spikes that arrive: with tau_m = 1e300 the factor is 1 to the last bit. (With 1e12, a usual choice,
+NEST computes in float64, fires at ``>=`` and lets every connection take a step. Its membrane is ``exp(-1 / tau_m) v``
+plus the weights of the spikes that arrive: with tau_m = 1e300 the factor is 1 to the last bit. (With 1e12, a usual choice,
 it is 1 - 1e-12, and a membrane that should meet its threshold stays below it.)
 """
 
@@ -46,7 +46,7 @@ def load(program: Program) -> Network:
         recorded = {name: made[f"{k}.out"].reshape(*lead, *shapes[name]) for k, name in enumerate(found.neurons)}
         return recorded | found.outputs(frames, recorded)
 
-    return remote(found.program, "nest", "nest_network", ask, answer, package="nest-simulator")
+    return remote(found.program, "nest", "nest_network", ask, answer, load=load)
 
 
 def _limits(neurons: Mapping[str, n.Neuron]) -> list[Problem]:
@@ -59,7 +59,9 @@ def _limits(neurons: Mapping[str, n.Neuron]) -> list[Problem]:
         if np.any(np.asarray(node.theta) <= node.v_reset):
             found.append(Problem(name, "NEST's reset potential must be below the threshold"))
         if np.min(node.theta) <= 0 and np.any(np.asarray(node.theta) > node.v_reset):
-            found.append(Problem(name, "NEST's neuron would fire before its first input: the threshold must be above 0"))
+            found.append(
+                Problem(name, "NEST's neuron would fire before its first input: the threshold must be above 0")
+            )
     return found
 
 
@@ -121,4 +123,4 @@ def _tau(alpha: Array) -> Array:
             near.append(tau)
         return min(near, key=lambda candidate: abs(math.exp(-1.0 / candidate) - value))
 
-    return np.vectorize(closest, otypes=[np.float64])(alpha)
+    return np.asarray(np.vectorize(closest, otypes=[np.float64])(alpha))

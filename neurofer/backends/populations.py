@@ -100,7 +100,9 @@ class Populations:
         walked = [{name: values[name] for name in self.program.outputs} for values in self._walk(frames, repeat)]
         return {name: np.stack([values[name] for values in walked]) for name in self.program.outputs}
 
-    def _walk(self, frames: Mapping[str, Array], boundary: Callable[..., tuple[Array, object]]) -> Iterator[dict[str, Array]]:
+    def _walk(
+        self, frames: Mapping[str, Array], boundary: Callable[..., tuple[Array, object]]
+    ) -> Iterator[dict[str, Array]]:
         """Run the reference on all nodes but the populations, for which ``boundary(name, x, state)`` stands in."""
         steps: dict[str, Step] = {name: reference.step_function(node) for name, node in self.program.nodes.items()}
         steps |= {name: partial(boundary, name) for name in self.neurons}

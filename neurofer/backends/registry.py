@@ -21,10 +21,19 @@ SIMULATORS = ("norse", "snntorch", "spikingjelly")
 RUNTIMES = ("onnx",)
 """What runs the file we emit as it is: its own importer is the only one."""
 
+HOSTED: dict[str, tuple[str, ...]] = {
+    "sinabs": ("neurofer", "stock"),
+    "nest": ("neurofer",),
+    "brian2": ("neurofer",),
+    "spyx": ("stock",),
+    "rockpool": ("stock",),
+}
+"""Simulators that run in an environment of their own (`neurofer.backends.environments`), with their importers."""
+
 
 def importers(name: str) -> tuple[str, ...]:
     """Return the routes into a simulator or runtime, ours first."""
-    return ("stock",) if name in RUNTIMES else ("neurofer", "stock")
+    return HOSTED.get(name) or (("stock",) if name in RUNTIMES else ("neurofer", "stock"))
 
 
 def simulator(name: str) -> Any:
@@ -34,7 +43,7 @@ def simulator(name: str) -> Any:
         UsageError: no such simulator.
         MissingPackageError: it is not installed.
     """
-    known = (*SIMULATORS, *RUNTIMES)
+    known = (*SIMULATORS, *HOSTED, *RUNTIMES)
     if name not in known:
         raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(known)}")
     extra = "onnx" if name in RUNTIMES else "simulators"
@@ -48,6 +57,10 @@ def simulator(name: str) -> Any:
 
 def version(name: str) -> str:
     """Return name and version of an installed simulator, the name alone if it is not installed."""
+    if name in HOSTED:
+        from neurofer.backends import environments
+
+        return environments.version(name)
     package = f"{name}runtime" if name in RUNTIMES else name
     try:
         return f"{package} {installed_version(package)}"

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from neurofer import resources
+from neurofer.backends import environments
 from neurofer.errors import MissingPackageError, ReadError, UsageError
 from neurofer.ir import Capabilities
 from neurofer.ir import nodes as n
@@ -61,6 +62,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         importers: routes by which what was written can be run: ours, and the target's own.
         packages: distributions that must be installed.
         extra: extra of neurofer that installs them; empty if they always are.
+        environment: environment of its own that it runs in instead; see `neurofer.backends.environments`.
         profile: energy profile.
         limits: what does not work, in words.
         options: settings of the backend.
@@ -73,6 +75,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     importers: tuple[Importer, ...] = ()
     packages: tuple[Text, ...] = ()
     extra: str = ""
+    environment: str = ""
     profile: Text = "cmos45"
     limits: tuple[Text, ...] = ()
     options: Options = Options()
@@ -80,6 +83,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def install(self) -> str:
         """The command that installs what the target needs."""
+        if self.environment:
+            return f"neurofer targets setup {self.environment}"
         return f"pip install 'neurofer[{self.extra}]'" if self.extra else "pip install neurofer"
 
 
@@ -126,6 +131,10 @@ def _known() -> str:
 def installed(target: Target) -> dict[str, str | None]:
     """Return the version of every package of ``target``, None where it is not installed; nothing is imported."""
     found: dict[str, str | None] = {}
+    if target.environment:
+        made = environments.status(target.environment)
+        name, _, pinned = environments.version(target.environment).partition(" ")
+        return {name: pinned if made.state == "ready" else None}
     for package in target.packages:
         try:
             found[package] = version(package)

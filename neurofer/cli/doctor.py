@@ -127,10 +127,15 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _backends() -> Iterator[Finding]:
+    from neurofer.backends import environments
     from neurofer.backends.targets import capabilities, targets
     from neurofer.errors import NeuroferError
 
     for target in targets():
+        if target.environment:
+            state = environments.status(target.environment).state
+            yield Finding(target.name, state if state == "ready" else f"{state}; to set it up: {target.install}")
+            continue
         note(f"importing {target.backend} ...")
         try:
             found = capabilities(target)

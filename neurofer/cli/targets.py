@@ -8,6 +8,7 @@ import typer
 
 from neurofer.cli import options
 from neurofer.cli.outcome import Outcome, note
+from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,8 @@ _SCHEMA = "neurofer.targets/1"
 
 
 def targets(
-    name: Annotated[str | None, typer.Argument(help="One target, or the path of a .toml file.")] = None,
+    name: Annotated[str | None, typer.Argument(help="One target, a .toml file, or: setup, remove.")] = None,
+    environment: Annotated[str | None, typer.Argument(help="What to set up or remove; all for all.")] = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Show the support matrix (imports the simulators).")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the support matrix as Markdown.")] = False,
     json: options.Json = False,
@@ -26,9 +28,14 @@ def targets(
     """List the targets: what they are, whether what they need is installed, and what they can run.
 
     A target is a file in targets/; the support matrix is made from what the backends declare.
+    Some simulators run in an environment of their own: neurofer targets setup NAME makes it (all for all of them).
     """
     from neurofer.backends import targets as room
 
+    if name in ("setup", "remove"):
+        return _change(name, environment)
+    if environment is not None:
+        raise UsageError(f"{name!r} takes no second name", next_step="neurofer targets setup NAME, or one NAME alone")
     found = room.targets() if name is None else (room.load_target(name),)
     columns = _columns(found) if matrix or markdown else []
     document: dict[str, Any] = {"schema": _SCHEMA, "targets": [_describe(target) for target in found]}
@@ -39,6 +46,40 @@ def targets(
     if name is None:
         return Outcome(document, lambda console: _render(console, found, columns))
     return Outcome(document, lambda console: _render_one(console, found[0], columns))
+
+
+def _change(what: str, name: str | None) -> Outcome:
+    """Set up or remove environments."""
+    from neurofer.backends import environments
+
+    known = environments.names()
+    if name != "all" and name not in known:
+        raise UsageError(
+            f"there is no environment {name!r}" if name else f"{what} what?",
+            next_step=f"choose from {', '.join(known)}, or all",
+        )
+    for chosen in known if name == "all" else (name,):
+        if what == "setup":
+            environments.setup(chosen, note)
+        elif not environments.remove(chosen):
+            note(f"{chosen}: there was none")
+    found = [environments.status(chosen) for chosen in known]
+    rows = [{"name": s.name, "state": s.state, "folder": str(s.folder), "megabytes": s.megabytes} for s in found]
+    return Outcome({"schema": _SCHEMA, "environments": rows}, lambda console: _render_environments(console, rows))
+
+
+def _render_environments(console: Console, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("environment", "state", "MB", "folder"):
+        table.add_column(title, no_wrap=True)
+    for row in rows:
+        there = row["state"] == "ready"
+        table.add_row(row["name"], row["state"], str(row["megabytes"]) if there else "", row["folder"] if there else "")
+    console.print(table)
+    if ready := [row["name"] for row in rows if row["state"] == "ready"]:
+        console.print(f"next: neurofer verify NETWORK --on {','.join(ready)}")
 
 
 def _describe(target: Target) -> dict[str, Any]:

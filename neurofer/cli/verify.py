@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def verify(
     artifact: options.Network,
     on: Annotated[
-        str | None, typer.Option(help="Of norse,snntorch,spikingjelly,onnx.", show_default="the target's")
+        str | None, typer.Option(help="Of norse,snntorch,spikingjelly,sinabs,nest,brian2,spyx,rockpool,onnx.", show_default="the target's")
     ] = None,
     importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
     input: Annotated[  # noqa: A002 - the option's name

@@ -12,7 +12,7 @@ from neurofer.ir import Program, Trace
 from neurofer.ir import nodes as n
 from neurofer.ir.nodes import Array
 from neurofer.ir.trace import decision, read
-from neurofer.verify import replay, stateless
+from neurofer.verify import recorded, replay, stateless
 from neurofer.verify.rounding import membranes, readout_bound
 from neurofer.verify.verdict import Divergence, Importer, Verdict, Word
 
@@ -53,7 +53,7 @@ def compare(
     wrong = {name: count for name, count in wrong.items() if count}
     readouts = compare_readouts(program, golden, network.program, trace)
     first = first_divergence(program, golden, trace, wrong) if wrong else None
-    sources, ties = find_sources(program, golden, network, wrong)
+    sources, ties = find_sources(program, golden, network, trace, wrong)
     word, reason = _judge(golden, spiking, wrong, readouts, sources, ties=ties)
     if not wrong and not readouts.within:
         sources = [program.readout]
@@ -172,21 +172,46 @@ def _threshold(node: n.Node, neuron: tuple[int, ...]) -> float:
     return float(theta[neuron]) if isinstance(theta, np.ndarray) else float(theta or 0.0)
 
 
-def find_sources(program: Program, golden: Trace, network: Network, wrong: dict[str, int]) -> tuple[list[str], bool]:
-    """Return the nodes that differ even when fed the reference's own spikes, and whether all of them are ties."""
+def find_sources(
+    program: Program, golden: Trace, network: Network, trace: Trace, wrong: dict[str, int]
+) -> tuple[list[str], bool]:
+    """Return the nodes that differ even when fed the reference's own spikes, and whether all of them are ties.
+
+    Nodes that cannot be run alone are judged by what was recorded, as far as that proves anything.
+    """
+    if not wrong:
+        return [], True
     sources, ties = [], True
-    alone = network.alone(golden) if wrong else None
+    alone = network.alone(golden)
+    arrivals = None if alone is not None or network.steps else recorded.arrivals(program, golden, trace)
     for name in wrong:
-        if alone is None and name not in network.steps:
+        theirs: Iterable[Array]
+        if arrivals is not None:
+            theirs = recorded.proven(golden, trace, name, arrivals[name])
+        elif alone is not None:
+            theirs = alone.unpack(name)
+        elif name in network.steps:
+            theirs = replay.replay(network, golden, name)
+        else:
             continue
-        theirs = replay.replay(network, golden, name) if alone is None else alone.unpack(name)
         differs, tie = _follow(program, golden, name, theirs)
         if differs:
             sources.append(name)
             ties = ties and tie
-    if wrong and not readout_alone_is_right(program, golden, network, alone):
-        return [*sources, program.readout], False
-    return sources, ties
+    if arrivals is not None:
+        right = _readout_was_right(program, golden, network, trace, ties=ties)
+    else:
+        right = readout_alone_is_right(program, golden, network, alone)
+    return (sources, ties) if right else ([*sources, program.readout], False)
+
+
+def _readout_was_right(program: Program, golden: Trace, network: Network, trace: Trace, *, ties: bool) -> bool:
+    """Whether the recorded readouts follow from the recorded spikes, where these are known to be all there were."""
+    if len(trace.spikes) < len(golden.spikes):
+        return not ties
+    same = np.min([recorded.firsts(golden, trace, name) for name in golden.spikes], axis=0) == golden.steps
+    # a simulator that fires twice in a step is no tie, and what it sent on is not in the record
+    return recorded.readout_follows(program, trace, network.program, same | ties)
 
 
 def readout_alone_is_right(program: Program, golden: Trace, network: Network, alone: Trace | None) -> bool:

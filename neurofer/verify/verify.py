@@ -73,7 +73,8 @@ def _row(
     if reason:
         version = registry.version(target)
         verdict = Verdict(target=target, importer=importer, version=version, verdict="REFUSED", reason=reason)
-    if graph is None or importer == "neurofer" or verdict.verdict not in ("DIVERGENT", "REFUSED"):
+    given = graph is not None or target in registry.HOSTED  # whose importers also read what they are known to misread
+    if not given or importer == "neurofer" or verdict.verdict not in ("DIVERGENT", "REFUSED"):
         return verdict
     return msgspec.structs.replace(verdict, reason="\n".join([verdict.reason, *_diagnosis(program, target)]))
 
@@ -84,6 +85,8 @@ def _diagnosis(program: Program, target: str) -> list[str]:
     lines = [f"  - {problem}" for problem in stock.faults(program)]
     if lines:
         lines.insert(0, f"known of the importer of {stock.name}:")
+    if target in registry.HOSTED:
+        return lines
     try:
         stock.emit(program)
     except RefusedError:

@@ -86,7 +86,7 @@ def _synapses(k: int, p: dict[str, Any], groups: dict[int, Any], arrays: dict[st
 def _drive(group: Any, drive: Any, depth: int, sample: list[int]) -> Any:
     """Add ``drive[t, sample]`` to what enters a population at each of its steps."""
 
-    @brian2.network_operation(when="start")
+    @brian2.network_operation(when="start")  # type: ignore[untyped-decorator]
     def add() -> None:
         t = int(brian2.defaultclock.timestep[:]) - depth
         if 0 <= t < len(drive):

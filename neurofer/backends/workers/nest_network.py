@@ -93,5 +93,5 @@ def _read(p: dict[str, Any], neurons: Any, recorder: Any, out: Any) -> None:
     events = recorder.events
     t = np.rint(np.asarray(events["times"]) - FIRST - p["depth"]).astype(np.int64)
     within = (t >= 0) & (t < len(out))
-    i = np.asarray(events["senders"])[within] - neurons[0].global_id
+    i = np.asarray(events["senders"]).astype(np.int64)[within] - neurons[0].global_id
     out[t[within], i] = 1 if p["spiking"] else np.asarray(events["V_m"])[within]

@@ -1,14 +1,17 @@
 """The worker's side of the protocol: read the plan, let the simulator's script carry it out, leave the arrays.
 
-Called as ``python -I serve.py FOLDER``. In FOLDER lie ``plan.json`` (protocol, worker, plan) and ``arrays.npz``; it leaves
-``result.npz`` and ``answer.json`` (protocol, and what was raised, if anything was).
+Called as ``python -I serve.py FOLDER``. In FOLDER lie ``plan.json`` (protocol, worker, plan) and ``arrays.npz``; it
+leaves ``result.npz`` and ``answer.json`` (protocol, and what was raised, if anything was).
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,14 @@ def _load(path: str) -> Any:
     return module
 
 
+def _follow(parent: int) -> None:
+    """Leave when the process that asked is gone, also where it was killed and could not say so."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     place = Path(sys.argv[1])
     (place / "answer.json").write_text(json.dumps({"protocol": PROTOCOL, **serve(place)}))
