@@ -193,7 +193,8 @@ class DropTime(_Random):
         t = events["t"]
         start, span = t.min(), float(t.max() - t.min())
         since = (t - start) - self.rng.random() * (1 - self.ratio) * span
-        return events[(since < 0) | (since >= self.ratio * span)]
+        outside: NDArray[np.bool_] = (since < 0) | (since >= self.ratio * span)
+        return events[outside]
 
 
 @dataclass(frozen=True)

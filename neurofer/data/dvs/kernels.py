@@ -1,4 +1,4 @@
-"""The compiled inner loops of the DVS model. Imported only where the model runs: it needs numba."""
+"""The compiled inner loops of the DVS model. Imported only where the model runs: importing it needs numba."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofer.errors import MissingPackageError
-
-try:
-    from numba import njit
-except ImportError as error:
-    raise MissingPackageError(
-        "the DVS model is compiled by numba, which is not installed", next_step="pip install 'neurofer[events]'"
-    ) from error
-
-# Kernels are wrapped, not decorated: mypy would call a function under an untyped decorator untyped.
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+from neurofer.data.events.kernel import compiled
 
 
 class Sensor(NamedTuple):
@@ -50,7 +40,7 @@ def _quotient(a: Any, b: Any) -> Any:
     return np.int32(whole + 1 if q - whole > 0.5 else whole)
 
 
-quotient = _compiled(_quotient)
+quotient = compiled(_quotient)
 
 
 def _compare(sensor: Any, photo: Any) -> Any:
@@ -76,7 +66,7 @@ def _compare(sensor: Any, photo: Any) -> Any:
     return listed, most, total
 
 
-compare = _compiled(_compare)
+compare = compiled(_compare)
 
 
 def _settle(sensor: Any, pixel: Any, n: Any) -> None:
@@ -88,7 +78,7 @@ def _settle(sensor: Any, pixel: Any, n: Any) -> None:
     sensor.counts[pixel] = 0
 
 
-settle = _compiled(_settle)
+settle = compiled(_settle)
 
 
 def _write(sensor: Any, pixel: Any, stamp: Any, event: Any) -> None:
@@ -98,7 +88,7 @@ def _write(sensor: Any, pixel: Any, stamp: Any, event: Any) -> None:
     event.p = sensor.counts[pixel] > 0
 
 
-write = _compiled(_write)
+write = compiled(_write)
 
 
 def _emit_steps(sensor: Any, listed: Any, stamps: Any, state: Any, out: Any) -> Any:
@@ -127,7 +117,7 @@ def _emit_steps(sensor: Any, listed: Any, stamps: Any, state: Any, out: Any) -> 
     return written
 
 
-emit_steps = _compiled(_emit_steps)
+emit_steps = compiled(_emit_steps)
 
 
 def _emit_rested(sensor: Any, listed: Any, stamps: Any, seconds: Any, refractory: Any, out: Any) -> Any:
@@ -148,7 +138,7 @@ def _emit_rested(sensor: Any, listed: Any, stamps: Any, seconds: Any, refractory
     return written
 
 
-emit_rested = _compiled(_emit_rested)
+emit_rested = compiled(_emit_rested)
 
 
 def _emit_crossings(sensor: Any, listed: Any, start: Any, end: Any, span: Any, refractory: Any, out: Any) -> Any:
@@ -173,4 +163,4 @@ def _emit_crossings(sensor: Any, listed: Any, start: Any, end: Any, span: Any, r
     return written
 
 
-emit_crossings = _compiled(_emit_crossings)
+emit_crossings = compiled(_emit_crossings)
