@@ -42,7 +42,7 @@ def _events(path: Path, header: Header) -> Iterator[Events]:
             wraps, last = int(laps[-1]), int(t[-1])
         address = records["address"].astype(np.int64)
         x, y = address & ((1 << column) - 1), (address >> column) & ((1 << row) - 1)
-        yield from pack(x, y, t + (laps << 32), (address >> on) & 1, size=header.size)
+        yield from pack(x, y, t + (laps << 32) + header.start, (address >> on) & 1, size=header.size)
 
 
 def _matches(head: bytes) -> bool:

@@ -20,7 +20,7 @@ right with int8 and wrong with bool, and no transform is wrong with int8 only.
 COLOUR = np.dtype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("r", "u1"), ("g", "u1"), ("b", "u1")])
 """One event of a colour ES stream, which has no polarity."""
 
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 """Most events a decoder holds at a time, where the format leaves the choice."""
 
 DENSEST = 32

@@ -29,9 +29,9 @@ def _decode(path: Path, version: str) -> Decoded:
         raise DamagedError(f"this is EVT {header.evt}, not EVT {version}")
     width, height = header.size or _LARGEST
     if version == "2.0":
-        state = np.array([width, height, 0, 0, 0], np.int64)
+        state = np.array([width, height, header.start, 0, 0, 0], np.int64)
         return Decoded(header.size, decode_words(path, header.end, _evt2, word="<u4", state=state, faults=_FAULTS))
-    state = np.array([width, height, 0, 0, 0, 0, 0, 0, 0], np.int64)
+    state = np.array([width, height, header.start, 0, 0, 0, 0, 0, 0, 0], np.int64)
     return Decoded(header.size, decode_words(path, header.end, _evt3, word="<u2", state=state, faults=_FAULTS))
 
 
@@ -42,18 +42,18 @@ def _refuse(path: Path) -> Decoded:
 
 
 def _evt2(words: NDArray[Any], position: int, state: NDArray[np.int64], out: NDArray[Any]) -> tuple[int, int, int]:
-    # state: width, height, time in units of 64 us, 2**28 for each time it wrapped, whether there is a time yet
+    # state: width, height, first time, time in units of 64 us, 2**28 for each time it wrapped, whether there is a time
     count = 0
     while position < len(words) and count + WIDEST <= len(out):
         word = np.int64(words[position])
         kind = word >> 28
         if kind == 8:
             high = word & 0xFFFFFFF
-            if (state[2] & 0xFFFFFFF) - high > 1 << 27:
-                state[3] += 1 << 28
-            state[2] = state[3] + high
-            state[4] = 1
-        elif kind < 2 and state[4] == 1:
+            if (state[3] & 0xFFFFFFF) - high > 1 << 27:
+                state[4] += 1 << 28
+            state[3] = state[4] + high
+            state[5] = 1
+        elif kind < 2 and state[5] == 1:
             x, y = (word >> 11) & 0x7FF, word & 0x7FF
             if x >= state[0]:
                 return position, count, 1
@@ -61,7 +61,7 @@ def _evt2(words: NDArray[Any], position: int, state: NDArray[np.int64], out: NDA
                 return position, count, 2
             out[count]["x"] = x
             out[count]["y"] = y
-            out[count]["t"] = (state[2] << 6) | ((word >> 22) & 0x3F)
+            out[count]["t"] = state[2] + ((state[3] << 6) | ((word >> 22) & 0x3F))
             out[count]["p"] = kind
             count += 1
         position += 1
@@ -71,42 +71,42 @@ def _evt2(words: NDArray[Any], position: int, state: NDArray[np.int64], out: NDA
 def _evt3(  # noqa: C901, PLR0912 - a branch for each type of word
     words: NDArray[Any], position: int, state: NDArray[np.int64], out: NDArray[Any]
 ) -> tuple[int, int, int]:
-    # state: width, height, y, x of the next vector, its polarity, time high, time low, wraps, whether there is a time
+    # state: width, height, first time, y, next vector's x and polarity, time high and low, wraps, whether time is known
     count = 0
     while position < len(words) and count + WIDEST <= len(out):
         word = np.int64(words[position])
         kind, value = word >> 12, word & 0xFFF
         if kind == 0:
-            state[2] = value & 0x7FF
-        elif kind == 3:
             state[3] = value & 0x7FF
-            state[4] = value >> 11
+        elif kind == 3:
+            state[4] = value & 0x7FF
+            state[5] = value >> 11
         elif kind == 6:
-            state[6] = value
+            state[7] = value
         elif kind == 8:
-            if state[5] - value > 2048:
-                state[7] += 1
-            if value != state[5]:
-                state[6] = 0
-            state[5] = value
-            state[8] = 1
-        elif kind in {2, 4, 5}:
-            x, polarity, bits, length = state[3], state[4], value, 12
+            if state[6] - value > 2048:
+                state[8] += 1
+            if value != state[6]:
+                state[7] = 0
+            state[6] = value
+            state[9] = 1
+        elif 2 <= kind <= 5:  # 3 is done above; `in {2, 4, 5}` would make a set for every word
+            x, polarity, bits, length = state[4], state[5], value, 12
             if kind == 2:
                 x, polarity, bits, length = value & 0x7FF, value >> 11, np.int64(1), 1
             elif kind == 5:
                 bits, length = value & 0xFF, 8
             if kind != 2:
-                state[3] = min(state[3] + length, 4096)
+                state[4] = min(state[4] + length, 4096)
             for bit in range(length):
-                if (bits >> bit) & 1 == 1 and state[8] == 1:
+                if (bits >> bit) & 1 == 1 and state[9] == 1:
                     if x + bit >= state[0]:
                         return position, count, 1
-                    if state[2] >= state[1]:
+                    if state[3] >= state[1]:
                         return position, count, 2
                     out[count]["x"] = x + bit
-                    out[count]["y"] = state[2]
-                    out[count]["t"] = (state[7] << 24) | (state[5] << 12) | state[6]
+                    out[count]["y"] = state[3]
+                    out[count]["t"] = state[2] + ((state[8] << 24) | (state[6] << 12) | state[7])
                     out[count]["p"] = polarity
                     count += 1
         position += 1

@@ -24,6 +24,14 @@ class Header:
         return ""
 
     @property
+    def start(self) -> int:
+        """Microseconds to add to every time, as faery writes them."""
+        for line in self.lines:
+            if found := re.match(r"t0 (\d{1,18})$", line, re.IGNORECASE):
+                return int(found[1])
+        return 0
+
+    @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the sensor, if the lines say."""
         text = "\n".join(self.lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ _BROKEN = (
     SyntaxError,
     TypeError,
     ValueError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -54,7 +57,9 @@ def _array(stream: IO[bytes], name: str, most: int) -> _Array:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise DamagedError(f"{name} is of version {version} of NumPy's format")
-    shape, _, dtype = readers[version](stream)
+    with warnings.catch_warnings():  # numpy says so where Python 2 wrote the file
+        warnings.simplefilter("ignore", UserWarning)
+        shape, _, dtype = readers[version](stream)
     if len(shape) != 1 or dtype.hasobject or not dtype.itemsize or not 0 <= shape[0] <= most:
         raise DamagedError(f"{name} is of type {dtype} and shape {shape}, no column of a file of this size")
     return _Array(stream, dtype, shape[0])

@@ -73,6 +73,7 @@ def _layout(names: str, line: str, options: Options) -> _Layout:
         titles = list("txyp")
     else:
         raise DamagedError("no line names its columns; say which they are, such as columns='txyp'")
+    titles = [title.partition("@")[0] for title in titles]  # faery writes x@320,y@240
     columns = find_columns(titles)
     if columns is None:
         raise DamagedError(f"its columns are {', '.join(titles)[:200]}; x, y, t and p are needed")

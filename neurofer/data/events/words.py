@@ -51,6 +51,7 @@ def decode_words(
         DamagedError: the loop found a fault, or the file ends inside an event.
     """
     run, width, pending = compiled(loop), np.dtype(word).itemsize, b""
+    out = np.empty(BLOCK, dtype)
     with path.open("rb") as file:
         file.seek(offset)
         while data := file.read(READ):
@@ -58,11 +59,10 @@ def decode_words(
             words = np.frombuffer(data, word, len(data) // width)
             position, full = 0, True
             while full:
-                out = np.empty(BLOCK, dtype)
                 position, count, fault = run(words, position, state, out)
                 full = count > BLOCK - WIDEST
                 if count:
-                    yield out[:count] if full else out[:count].copy()
+                    yield out[:count].copy()
                 if fault:
                     raise DamagedError(faults[fault - 1])
             pending = data[position * width :]
