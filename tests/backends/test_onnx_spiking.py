@@ -11,15 +11,12 @@ from hypothesis import given, settings
 from neurofer.backends import onnx as backend
 from neurofer.backends import reference
 from neurofer.backends.onnx_file import SHOWN, File, session
-from neurofer.errors import ReadError
 from neurofer.ir import BINARY, Contract, Edge, Program, Readout
 from neurofer.ir import nodes as n
-from neurofer.verify import verify
-from neurofer.verify.compare import compare
 from tests.networks import chain, convolutional, grid, in_a_row, recurrent, replaced, residual, spikes_for
+from tests.onnx_models import FORMS, judge, network_of
 from tests.strategies import frames, programs, rngs
 
-FORMS = ("scan", "step")
 STEMS = {
     "IF": {},
     "LIF": {"alpha_mem": 0.5, "gain": 1.0, "offset": 0.125},
@@ -31,15 +28,6 @@ FIRING = [
         (">=", ">"), (("hard", {}), ("hard", {"v_reset": -0.5}), ("soft", {}), ("soft", {"delta": 0.75}))
     )
 ]
-
-
-def network_of(program, form):
-    return backend._network(program, backend.model(program, form).SerializeToString())
-
-
-def judge(program, x, network=None, form="scan"):
-    network = network or network_of(program, form)
-    return compare(program, reference.run(program, x), network, network.run(x), target="onnx", importer="stock")
 
 
 def assert_same(program, x, form):
@@ -65,14 +53,6 @@ def layer(neuron, *, steps=10, seed=0):
         "output": n.Output(),
     }
     return in_a_row(nodes, Contract(steps=steps, readout=Readout("last")))
-
-
-def changed(model, name, change):
-    """The model with one stored constant changed."""
-    (stored,) = (tensor for tensor in model.graph.initializer if tensor.name == name)
-    value = onnx.numpy_helper.to_array(stored)
-    stored.CopyFrom(onnx.numpy_helper.from_array(np.asarray(change(value), value.dtype), name))
-    return model
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -306,83 +286,6 @@ def test_several_inputs_and_outputs(form):
     program = Program(nodes, edges, Contract(steps=7, readout=Readout("sum", "both")))
     x = {name: rng.integers(0, 2, (7, 2, 3)) for name in program.inputs}
     assert_same(program, x, form)
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("name", "source"),
-    [("conv.weight", "spike1"), ("pool.theta", "pool"), ("fc1.weight", "spike2"), ("fc2.weight", "output")],
-)
-def test_a_broken_constant_in_the_file_is_traced_to_its_layer(name, source, form, tmp_path):
-    program = convolutional()
-    path = tmp_path / "model.onnx"
-    onnx.save(changed(backend.model(program, form), name, lambda value: value * 0.5 + 0.75), path)
-    row = judge(program, spikes_for(program, density=0.6), backend.read(path, program))
-    assert (row.verdict, row.sources) == ("DIVERGENT", [source])
-    if source != "output":
-        assert row.first_divergence.node == source
-
-
-def test_a_broken_start_is_traced(tmp_path):
-    program = convolutional()
-    path = tmp_path / "model.onnx"
-    onnx.save(changed(backend.model(program), "spike1.v.value", lambda value: value + 0.5), path)
-    row = judge(program, spikes_for(program), backend.read(path, program))
-    assert (row.verdict, row.sources) == ("DIVERGENT", ["spike1"])
-
-
-def test_a_broken_readout_is_found(tmp_path):
-    program = convolutional()
-    made = backend.model(program)
-    (last,) = (node for node in made.graph.node if node.name == "readout")
-    last.CopyFrom(onnx.helper.make_node("ReduceSum", [last.input[0], "axis"], ["readout"], "readout", keepdims=0))
-    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([0]), "axis"))
-    onnx.save(made, tmp_path / "model.onnx")
-    row = judge(program, spikes_for(program), backend.read(tmp_path / "model.onnx", program))
-    assert (row.verdict, row.sources, row.spikes_differing) == ("DIVERGENT", ["output"], 0)
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("steps", "verdict"), [(2, "TIES"), (1, "DIVERGENT")])
-def test_a_spike_flipped_by_rounding_is_a_tie_unless_a_decision_changes(steps, verdict, form):
-    third = 1 / 3  # and what is added to it is lost in float32
-    nodes = {
-        "input": n.Input((1,), BINARY),
-        "fc": n.Linear(np.array([[third], [third + 1e-12], [9.0]])),
-        "spike": n.Neuron(theta=third + 5e-13, compare=">"),
-        "output": n.Output(),
-    }
-    program = in_a_row(nodes, Contract(steps=steps, readout=Readout("last")))
-    row = judge(program, np.ones((steps, 1, 1)), form=form)
-    assert row.spikes_differing
-    assert (row.verdict, row.sources) == (verdict, ["spike"])
-    assert ("a decision changed" in row.reason) == (verdict == "DIVERGENT")
-
-
-def test_another_wiring_is_no_fault_of_a_node(tmp_path):
-    program = residual()
-    edges = [edge for edge in program.edges if edge != Edge("spike1", "flatten")]
-    cut = program.with_nodes(program.nodes, edges)
-    network = backend.read(backend.emit(cut, tmp_path / "model.onnx"), program)
-    row = judge(program, spikes_for(program), network)
-    assert row.verdict == "DIVERGENT"
-    assert row.first_divergence.node == "spike3"
-
-
-def test_silence_proves_nothing():
-    program = convolutional()
-    (row,) = verify(program, reference.run(program, spikes_for(program) * 0), on=["onnx"])
-    assert row.verdict == "SILENT"
-
-
-def test_a_step_model_of_another_network_is_no_model_of_this_one(tmp_path):
-    path = backend.emit(recurrent(), tmp_path / "model.onnx", "step")
-    program = recurrent()
-    nodes = {("x" if name == "input" else name): node for name, node in program.nodes.items()}
-    edges = [replace(edge, source="x") if edge.source == "input" else edge for edge in program.edges]
-    other = Program(nodes, tuple(edges), program.contract)
-    with pytest.raises(ReadError, match="other inputs"):
-        backend.read(path, other)
 
 
 def test_samples_that_do_not_fit_at_once_are_run_in_turns(monkeypatch):
