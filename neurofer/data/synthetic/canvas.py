@@ -12,6 +12,9 @@ from neurofer.data.synthetic.person import Light, Pose
 
 Plane = NDArray[np.float32]
 
+# Where a rectangle's outline is looked up: its corners, the middles of its sides, its middle.
+_ACROSS, _DOWN = np.array([(x, y) for y in (0.0, 0.5, 1.0) for x in (0.0, 0.5, 1.0)]).T
+
 
 @dataclass(frozen=True)
 class Window:
@@ -91,10 +94,9 @@ class Canvas:
 
     def window(self, left: float, top: float, right: float, bottom: float) -> Window:
         """The part of the picture that holds a rectangle of the face."""
-        xs, ys = np.meshgrid(np.linspace(left, right, 3), np.linspace(top, bottom, 3))
-        columns, rows = self._project(xs.ravel(), ys.ravel())
-        c0, c1 = (int(np.clip(edge, 0, self._size)) for edge in (columns.min() - 3, columns.max() + 4))
-        r0, r1 = (int(np.clip(edge, 0, self._size)) for edge in (rows.min() - 3, rows.max() + 4))
+        columns, rows = self._project(left + (right - left) * _ACROSS, top + (bottom - top) * _DOWN)
+        c0, c1 = (min(max(int(edge), 0), self._size) for edge in (columns.min() - 3, columns.max() + 4))
+        r0, r1 = (min(max(int(edge), 0), self._size) for edge in (rows.min() - 3, rows.max() + 4))
         part = np.s_[r0:r1, c0:c1]
         return Window(self.picture[part], self.x[part], self.y[part], self.shade[part], 1 / self._scale)
 

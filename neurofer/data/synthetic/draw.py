@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neurofer.data.synthetic.canvas import Canvas, Window
 from neurofer.data.synthetic.mouth import draw_mouth
 from neurofer.data.synthetic.person import Light, Person, Pose
+from neurofer.data.synthetic.wrinkles import draw_wrinkles
 
 Units = Mapping[str, float]
 
@@ -34,7 +35,7 @@ def draw(person: Person, pose: Pose, light: Light, units: Units, size: int) -> N
         _eye(canvas, person, units, side)
     _nose(canvas, person, units)
     draw_mouth(canvas, person, units)
-    _folds(canvas, person, units)
+    draw_wrinkles(canvas, person, units)
     for side in (-1, 1):
         _brow(canvas, person, units, side)
     _hair(canvas, person)
@@ -142,50 +143,6 @@ def _nose(canvas: Canvas, person: Person, units: Units) -> None:
         nose.darken(np.float32(0.75) * nose.edge(hole * np.float32(0.016)))
     nose.darken(np.float32(-0.14) * np.exp(-((x / 0.035) ** 2)) * inside * (1 - 0.5 * along))
     nose.darken(np.float32(-0.12) * np.exp(-((x / 0.055) ** 2) - ((y - tip + 0.01) / 0.05) ** 2))
-    for level in (0.1, 0.15, 0.2):
-        # Wrinkles across the root of the nose.
-        wrinkle = nose.edge(0.009 - np.abs(y - person.eye_height - level + 0.6 * np.abs(x))) * (np.abs(x) < 0.1)
-        nose.darken(np.float32(0.42 * min(units["nose_wrinkle"], 1.0)) * wrinkle)
-
-
-def _folds(canvas: Canvas, person: Person, units: Units) -> None:
-    mouth, eye = person.mouth_height, person.eye_height
-    smile = max(units["lip_corner_pull"], units["upper_lip_raise"], 0.4 * units["lip_stretch"])
-    for side in (-1, 1):
-        # From the wing of the nose past the corner of the mouth.
-        fold = canvas.window(side * 0.3 - 0.2, 0.1, side * 0.3 + 0.2, mouth + 0.15)
-        t = (fold.y - np.float32(0.2)) / np.float32(mouth - 0.16)
-        spread = np.float32(0.15 + 0.07 * units["lip_corner_pull"])
-        bend = np.float32(person.nose_width + 0.03) + spread * np.clip(t, 0, 2) ** np.float32(0.8)
-        line = (
-            np.exp(-(((side * fold.x - bend) / np.float32(0.016)) ** 2))
-            * np.clip(4 * t, 0, 1)
-            * np.clip(4 - 4 * t, 0, 1)
-        )
-        fold.darken(np.float32(0.05 + 0.33 * min(smile, 1.0)) * line)
-        crow = canvas.window(side * 0.56 - 0.1, eye - 0.1, side * 0.56 + 0.1, eye + 0.14)
-        for slope in (-0.5, 0.0, 0.5):
-            reach = side * crow.x - np.float32(person.eye_distance + person.eye_width + 0.02)
-            ray = crow.edge(0.006 - np.abs(crow.y - eye - 0.02 - slope * reach)) * (reach > 0) * (reach < 0.09)
-            crow.darken(np.float32(0.3 * min(units["cheek_raise"], 1.0)) * ray)
-        frown = canvas.window(side * 0.06 - 0.05, eye - 0.34, side * 0.06 + 0.05, eye - 0.04)
-        line = frown.edge(0.008 - np.abs(side * frown.x - 0.05 + 0.1 * (frown.y - eye + 0.2)))
-        line = line * frown.edge(0.085 - np.abs(frown.y - eye + 0.19))
-        frown.darken(np.float32(0.45 * min(units["brow_lower"], 1.0)) * line)
-    _forehead(canvas, person, units)
-    chin = canvas.window(-0.2, mouth + 0.1, 0.2, mouth + 0.32)
-    boss = np.exp(-((chin.x / 0.12) ** 2) - ((chin.y - mouth - 0.2) / 0.035) ** 2)
-    chin.darken(np.float32(0.08 + 0.22 * units["chin_raise"]) * boss)
-
-
-def _forehead(canvas: Canvas, person: Person, units: Units) -> None:
-    raised = min(0.5 * units["inner_brow_raise"] + 0.5 * units["outer_brow_raise"], 1.0)
-    reach = 0.16 + 0.28 * min(units["outer_brow_raise"], 1.0)
-    top = person.eye_height - person.brow_height
-    area = canvas.window(-0.5, top - 0.36, 0.5, top - 0.05)
-    for level in (0.17, 0.24, 0.31):
-        line = area.edge(0.008 - np.abs(area.y - (top - level + 0.05 * area.x**2)))
-        area.darken(np.float32(0.33 * raised) * line * area.edge(reach - np.abs(area.x)))
 
 
 def _hair(canvas: Canvas, person: Person) -> None:
