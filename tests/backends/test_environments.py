@@ -90,8 +90,8 @@ def test_time_is_limited_and_children_are_killed_too(tiny, tmp_path):
     body = (
         f"import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(mark)!r}, 'w').write(str(child.pid))"
     )
-    with pytest.raises(SimulatorError, match=r"tiny gave no answer in 3 s"):
-        environments.run(tiny, worker(tmp_path, body + "\nimport time\ntime.sleep(60)"), {}, {}, timeout=3)
+    with pytest.raises(SimulatorError, match=r"tiny gave no answer in 8 s"):
+        environments.run(tiny, worker(tmp_path, body + "\nimport time\ntime.sleep(60)"), {}, {}, timeout=8)
     assert gone(int(mark.read_text()))
 
 
@@ -130,7 +130,8 @@ def test_another_protocol_is_told(tiny, tmp_path, monkeypatch):
         environments.run(tiny, worker(tmp_path, "return {}"), {}, {})
 
 
-def test_a_missing_environment_names_the_command(cache):
+@pytest.mark.usefixtures("cache")
+def test_a_missing_environment_names_the_command():
     assert environments.status("sinabs").state == "missing"
     with pytest.raises(MissingPackageError, match="next: neurofer targets setup sinabs"):
         environments.run("sinabs", "sinabs_layers", {}, {})
@@ -141,7 +142,8 @@ def test_an_unknown_environment_names_those_there_are():
         environments.setup("neuron")
 
 
-def test_a_changed_list_makes_it_outdated_and_setup_replaces_it(cache, tmp_path):
+@pytest.mark.usefixtures("cache")
+def test_a_changed_list_makes_it_outdated_and_setup_replaces_it(tmp_path):
     first = environments.setup(pins(tmp_path))
     assert first.state == "ready"
     assert environments.setup(pins(tmp_path)) == first
