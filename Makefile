@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 test test-slow test-simulators: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-simulators check format bench
+.PHONY: help setup demo test test-slow test-simulators check format docs-conformance bench
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -47,6 +47,10 @@ check: setup ## lint, formatting and types
 format: setup ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
+
+docs-conformance: setup ## measure every simulator that is set up, for docs/conformance.md
+	@$(BIN)/neurofer conformance --on all --markdown > docs/conformance.md.new
+	@mv docs/conformance.md.new docs/conformance.md
 
 bench: setup ## measure against the native frameworks
 	@$(BIN)/neurofer bench

@@ -13,7 +13,19 @@ from neurofer import __version__
 from neurofer.cli.outcome import command
 from neurofer.errors import MissingPackageError, NeuroferError
 
-VERBS = ("train", "export", "verify", "energy", "report", "inspect", "targets", "bench", "conformance", "doctor", "demo")
+VERBS = (
+    "train",
+    "export",
+    "verify",
+    "energy",
+    "report",
+    "inspect",
+    "targets",
+    "bench",
+    "conformance",
+    "doctor",
+    "demo",
+)
 """Each is a function of its own name in the module of that name; here in the order of the work."""
 
 # Typer brings its own copy of click in some versions and uses the package in others: this is the class it raises.

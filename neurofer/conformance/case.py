@@ -71,6 +71,11 @@ def weights(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
     return (rng.integers(-2, 7, shape) / 8 * scale).astype(np.float32)
 
 
+def dense(weight: Array) -> nir.NIRNode:
+    """Return weights as an Affine without bias: some importers know no Linear, which has cases of its own."""
+    return nir.Affine(weight, np.zeros(len(weight), np.float32))
+
+
 def full(value: Any, shape: Shape) -> Array:
     """Return ``value`` as a float32 array of ``shape``; a sequence is repeated along the last axis."""
     values = np.asarray(value, np.float64)

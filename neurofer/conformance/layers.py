@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from neurofer.conformance.case import Case, draw, full, graph, weights
+from neurofer.conformance.case import Case, dense, draw, full, graph, weights
 from neurofer.conformance.neurons import neuron
 from neurofer.ir.nodes import Array, Shape
 
@@ -21,6 +21,8 @@ def cases() -> Iterator[Case]:
     """Yield the cases of nodes without a membrane."""
     yield _case("affine", "Affine", "weights and bias", nir.Affine(weights(3, 5), weights(3, seed=1)), (5,), (3,))
     yield _case("linear", "Linear", "weights that are not square", nir.Linear(weights(3, 5)), (5,), (3,))
+    nodes = {"fc": nir.Linear(weights(4, 5)), "lif": neuron("LIF", (4,), DT)}
+    yield _case("linear-lif", "Linear", "before a LIF", nodes, (5,), (4,))
     yield _after("scale", "Scale", "a factor per value", nir.Scale(full([0.5, 2, -1], (5,))))
     image = nir.Scale(full([0.5, 2, -1], IMAGE))
     yield _after("scale-image", "Scale", "a factor per value of [C, H, W]", image, IMAGE)
@@ -61,7 +63,7 @@ def _after(name: str, kind: str, what: str, node: nir.NIRNode, shape: Shape = (5
 
 def _weights(shape: Shape) -> dict[str, nir.NIRNode]:
     if len(shape) == 1:
-        return {"fc": nir.Linear(weights(*shape, *shape, seed=2))}
+        return {"fc": dense(weights(*shape, *shape, seed=2))}
     channels, *size = shape
     return {
         "conv": nir.Conv2d(tuple(size), weights(channels, channels, 3, 3), 1, 1, 1, 1, np.zeros(channels, np.float32))

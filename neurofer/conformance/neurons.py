@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from neurofer.conformance.case import Case, draw, full, graph, weights
+from neurofer.conformance.case import Case, dense, draw, full, graph, weights
 from neurofer.ir.nodes import Shape
 
 IMAGE: Shape = (2, 5, 4)
@@ -51,7 +51,7 @@ def neuron(kind: str, shape: Shape, dt: float, **given: Any) -> nir.NIRNode:
 
 def _case(name: str, kind: str, what: str, dt: float = _DT, scale: float = 1.0, row: str = "", **given: Any) -> Case:
     """Return input -> Linear -> neuron -> output on vectors."""
-    nodes = {"fc": nir.Linear(weights(4, 5, scale=scale)), kind.lower(): neuron(kind, (4,), dt, **given)}
+    nodes = {"fc": dense(weights(4, 5, scale=scale)), kind.lower(): neuron(kind, (4,), dt, **given)}
     return Case(name, row or kind, what, graph(nodes, enters=(5,), leaves=(4,)), dt, draw(name, (5,)))
 
 
@@ -73,9 +73,9 @@ def _image(name: str, kind: str, what: str, **given: Any) -> Case:
 def _deep(name: str, kind: str, scale: float = 1.0, **given: Any) -> Case:
     """Return two layers: what follows a neuron must be reached by its spikes."""
     nodes = {
-        "fc1": nir.Linear(weights(6, 5, scale=scale)),
+        "fc1": dense(weights(6, 5, scale=scale)),
         f"{kind.lower()}1": neuron(kind, (6,), _DT, **given),
-        "fc2": nir.Linear(weights(3, 6, seed=1, scale=scale)),
+        "fc2": dense(weights(3, 6, seed=1, scale=scale)),
         f"{kind.lower()}2": neuron(kind, (3,), _DT, **given),
     }
     return Case(name, kind, "two layers", graph(nodes, enters=(5,), leaves=(3,)), _DT, draw(name, (5,)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,14 @@ import nir
 import numpy as np
 
 from neurofer.backends import registry
+from neurofer.conformance.hosted import Host, SaysNoError
 from neurofer.conformance.simulator import Route, Run, Simulator
 from neurofer.errors import RefusedError, SimulatorError
-from neurofer.ir import Contract, Program, serde
+from neurofer.ir import Contract, serde
 from neurofer.ir.nodes import Array
 
 if TYPE_CHECKING:
     from neurofer.backends.stock import Stock
-
-_ON_PURPOSE = ("AssertionError", "NotImplementedError", "ValueError")
-"""What an importer in an environment of its own raises to say no; of its exception only name and words come back."""
 
 
 class Registered(Simulator):
@@ -34,6 +31,7 @@ class Registered(Simulator):
     def __init__(self, name: str, importer: Route = "stock") -> None:
         self.name, self.importer, self.packages = name, importer, (name,)
         self.version = registry.version(name)
+        self._hosts: dict[str, Host] = {}
 
     def load(self, graph: nir.NIRGraph, dt: float) -> Run:
         program = serde.from_nir(copy.deepcopy(graph), dt=dt)
@@ -42,16 +40,29 @@ class Registered(Simulator):
             if stock is not None and hasattr(stock, "build"):
                 return _whole_batch(stock, graph, program.contract)
         network = registry.load(self.name, program, importer=self.importer, graph=graph)
-        return lambda x: network.run(x).outputs[_output(network.program)]
+        if hasattr(network, "ask"):
+            return self._hosted(network)
+        return lambda x: network.run(x).outputs[network.program.readout]
+
+    def _hosted(self, network: Any) -> Run:
+        """Return a RemoteNetwork's run in the one process that this simulator keeps in its environment."""
+        host = self._hosts.setdefault(network.environment, Host(network.environment))
+
+        def run(x: Array) -> Any:
+            frames = {network.program.inputs[0]: x}
+            plan, arrays = network.ask(frames)
+            return network.answer(frames, host.run(network.worker, plan, arrays))[network.program.readout]
+
+        return run
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            host.stop()
 
     def refuses(self, error: BaseException) -> bool:
         if isinstance(error, SimulatorError):
-            return re.search(rf" raised ({'|'.join(_ON_PURPOSE)})\b", error.what) is not None
+            return isinstance(error, SaysNoError)
         return isinstance(error, RefusedError) or super().refuses(error)
-
-
-def _output(program: Program) -> str:
-    return program.readout
 
 
 def _whole_batch(stock: Stock, graph: nir.NIRGraph, contract: Contract) -> Run:
@@ -76,7 +87,7 @@ def _whole_batch(stock: Stock, graph: nir.NIRGraph, contract: Contract) -> Run:
 
 def known() -> tuple[str, ...]:
     """Return the simulators of the registry, those with an environment of their own included."""
-    return (*registry.SIMULATORS, *getattr(registry, "HOSTED", ()))
+    return (*registry.SIMULATORS, *registry.HOSTED)
 
 
 def simulators(names: Sequence[str] | None = None, route: Route | None = "stock") -> list[Simulator]:

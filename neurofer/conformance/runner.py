@@ -28,7 +28,7 @@ from neurofer.conformance.cases import suite
 from neurofer.conformance.compare import judge
 from neurofer.conformance.report import Column, Description, Report, Result, Word
 from neurofer.conformance.simulator import Simulator
-from neurofer.errors import MissingPackageError, UsageError
+from neurofer.errors import MissingPackageError, NeuroferError, UsageError
 
 TIMEOUT = 60.0
 """Seconds one case may take, the import of the simulator included."""
@@ -127,16 +127,13 @@ def attempt(simulator: Simulator, case: Case) -> Attempt:
         return Attempt(word="not run", reason=str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a simulator raises is a result about it
         words = str(error).strip()[:_WORDS]
+        if isinstance(error, NeuroferError):  # of our importer, or of one in an environment of its own: it says enough
+            return Attempt(word="refused" if simulator.refuses(error) else "crashes", reason=words)
         told = f"{type(error).__name__}: {words}" if words else type(error).__name__
-        # an importer in an environment of its own is called when its network first runs
-        if simulator.refuses(error) and (step == "import" or _is_ours(error)):
+        if step == "import" and simulator.refuses(error):
             return Attempt(word="refused", reason=told)
         return Attempt(word="crashes", reason=f"at {step}: {told}")
     return Attempt(output)
-
-
-def _is_ours(error: BaseException) -> bool:
-    return type(error).__module__ == "neurofer.errors"
 
 
 def _here(simulators: Sequence[Simulator], cases: Sequence[Case]) -> Iterator[tuple[int, int, Attempt, float]]:
@@ -144,6 +141,7 @@ def _here(simulators: Sequence[Simulator], cases: Sequence[Case]) -> Iterator[tu
         for index, case in enumerate(cases):
             start = time.perf_counter()
             yield column, index, attempt(simulator, case), time.perf_counter() - start
+        simulator.close()
 
 
 # -- processes --------------------------------------------------------------------------------------------------------
@@ -257,9 +255,12 @@ def _serve(simulator: Simulator, cases: Sequence[Case], connection: Connection) 
     signal.signal(signal.SIGTERM, _leave)
     _one_thread()
     warnings.simplefilter("ignore")
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            connection.send(attempt(simulator, cases[connection.recv()]))
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                connection.send(attempt(simulator, cases[connection.recv()]))
+    finally:
+        simulator.close()
 
 
 class _Stop(BaseException):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Callable
 from typing import Any, Literal
 
 import nir
 
+from neurofer.conformance.host import raised_on_purpose
 from neurofer.ir.nodes import Array
 
 Run = Callable[[Array], Any]
@@ -52,20 +52,12 @@ class Simulator:
         """
         raise NotImplementedError
 
+    def close(self) -> None:
+        """End what the simulator started; called once there are no more cases."""
+
     def refuses(self, error: BaseException) -> bool:
         """Whether an exception from `load` is the importer saying no, instead of failing."""
         if isinstance(error, Refused):
             return True
         packages = (*(self.packages or (type(self).__module__.split(".")[0],)), "nir", "nirtorch")
         return raised_on_purpose(error, packages)
-
-
-def raised_on_purpose(error: BaseException, packages: tuple[str, ...]) -> bool:
-    """Whether ``error`` comes from a ``raise`` or ``assert`` in one of the packages, not from what they called."""
-    trace = error.__traceback__
-    if trace is None:
-        return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    code, module = trace.tb_frame.f_code, trace.tb_frame.f_globals.get("__name__", "")
-    return code.co_code[trace.tb_lasti] == dis.opmap["RAISE_VARARGS"] and str(module).split(".")[0] in packages

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import nir
 import numpy as np
 
-from neurofer.conformance.case import Case, Pairs, draw, full, graph, weights
+from neurofer.conformance.case import Case, Pairs, dense, draw, full, graph, weights
 from neurofer.conformance.neurons import neuron
 from neurofer.ir.nodes import Shape
 
@@ -38,20 +38,20 @@ def _recurrent() -> Iterator[Case]:
     loop = [("input", "fc"), ("fc", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
     flat = "Recurrence, flat"
     for name, kind in (("lif", "LIF"), ("if", "IF"), ("cubalif", "CubaLIF")):
-        nodes = {"fc": nir.Linear(weights(4, 5)), "lif": _lif(4, kind), "w_rec": nir.Linear(_back(4))}
+        nodes = {"fc": dense(weights(4, 5)), "lif": _lif(4, kind), "w_rec": dense(_back(4))}
         what = f"{kind} hears its spikes of the step before"
         yield _case(f"recurrent-{name}", flat, what, graph(nodes, loop, enters=(5,), leaves=(4,)), (5,))
     nodes = {
-        "fc": nir.Linear(weights(4, 5)),
+        "fc": dense(weights(4, 5)),
         "lif": _lif(4),
-        "fc2": nir.Linear(weights(4, 4, seed=1)),
+        "fc2": dense(weights(4, 4, seed=1)),
         "lif2": _lif(4),
-        "w_rec": nir.Linear(_back(4)),
+        "w_rec": dense(_back(4)),
     }
     edges = [("input", "fc"), ("fc", "lif"), ("lif", "fc2"), ("fc2", "lif2"), ("lif2", "w_rec"), ("w_rec", "lif")]
     around = graph(nodes, [*edges, ("lif2", "output")], enters=(5,), leaves=(4,))
     yield _case("recurrent-two-layers", flat, "the second layer is heard by the first", around, (5,))
-    nodes = {"fc": nir.Linear(weights(4, 5)), "lif": _lif(4)}
+    nodes = {"fc": dense(weights(4, 5)), "lif": _lif(4)}
     edges = [("input", "fc"), ("fc", "lif"), ("lif", "lif"), ("lif", "output")]
     itself = graph(nodes, edges, enters=(5,), leaves=(4,))
     yield _case("recurrent-self", "Recurrence, an edge to itself", "a neuron adds its last spike", itself, (5,))
@@ -67,23 +67,23 @@ def _back(size: int) -> np.ndarray:
 
 def _nested(name: str, kind: str, what: str, *, recurrent: bool) -> Case:
     if recurrent:
-        nodes = {"lif": _lif(4), "w_rec": nir.Linear(_back(4))}
+        nodes = {"lif": _lif(4), "w_rec": dense(_back(4))}
         edges: Pairs | None = [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
     else:
-        nodes, edges = {"fc2": nir.Linear(weights(4, 4, seed=1)), "lif": _lif(4)}, None
+        nodes, edges = {"fc2": dense(weights(4, 4, seed=1)), "lif": _lif(4)}, None
     inner = graph(nodes, edges, enters=(4,), leaves=(4,))
-    outer = graph({"fc": nir.Linear(weights(4, 5)), "block": inner}, enters=(5,), leaves=(4,))
+    outer = graph({"fc": dense(weights(4, 5)), "block": inner}, enters=(5,), leaves=(4,))
     return _case(name, kind, what, outer, (5,))
 
 
 def _branches() -> Iterator[Case]:
-    first, second = nir.Linear(weights(4, 5)), nir.Linear(weights(4, 5, seed=1))
+    first, second = dense(weights(4, 5)), dense(weights(4, 5, seed=1))
     edges = [("input", "fc1"), ("input", "fc2"), ("fc1", "lif"), ("fc2", "lif"), ("lif", "output")]
     made = graph({"fc1": first, "fc2": second, "lif": _lif(4)}, edges, enters=(5,), leaves=(4,))
     yield _case("branch", "Branch and sum", "the input goes two ways, both enter a neuron", made, (5,))
     edges = [("input", "fc1"), ("fc1", "lif1"), ("input", "fc2"), ("fc2", "lif2"), ("lif1", "fc3"), ("lif2", "fc3")]
     edges += [("fc3", "lif3"), ("lif3", "output")]
-    nodes = {"fc1": first, "lif1": _lif(4), "fc2": second, "lif2": _lif(4), "fc3": nir.Linear(weights(3, 4, seed=3))}
+    nodes = {"fc1": first, "lif1": _lif(4), "fc2": second, "lif2": _lif(4), "fc3": dense(weights(3, 4, seed=3))}
     made = graph({**nodes, "lif3": _lif(3)}, edges, enters=(5,), leaves=(3,))
     yield _case("sum-into-linear", "Branch and sum", "two layers' spikes are added before weights", made, (5,))
     yield _residual("residual-identity", "a SEW shortcut: spikes of two layers are added", downsample=False)
@@ -103,16 +103,16 @@ def _branches() -> Iterator[Case]:
 
 def _residual(name: str, what: str, *, downsample: bool) -> Case:
     nodes = {
-        "fc1": nir.Linear(weights(4, 5)),
+        "fc1": dense(weights(4, 5)),
         "lif1": _lif(4),
-        "fc2": nir.Linear(weights(4, 4, seed=1)),
+        "fc2": dense(weights(4, 4, seed=1)),
         "lif2": _lif(4),
-        "fc3": nir.Linear(weights(3, 4, seed=3)),
+        "fc3": dense(weights(3, 4, seed=3)),
         "lif3": _lif(3),
     }
     edges = [("input", "fc1"), ("fc1", "lif1"), ("lif1", "fc2"), ("fc2", "lif2"), ("lif2", "fc3")]
     if downsample:
-        nodes |= {"shortcut": nir.Linear(weights(4, 4, seed=4)), "lif4": _lif(4)}
+        nodes |= {"shortcut": dense(weights(4, 4, seed=4)), "lif4": _lif(4)}
         edges += [("lif1", "shortcut"), ("shortcut", "lif4"), ("lif4", "fc3")]
     else:
         edges += [("lif1", "fc3")]
@@ -121,7 +121,7 @@ def _residual(name: str, what: str, *, downsample: bool) -> Case:
 
 
 def _batches() -> Iterator[Case]:
-    made = graph({"fc": nir.Linear(weights(4, 5)), "lif": _lif(4)}, enters=(5,), leaves=(4,))
+    made = graph({"fc": dense(weights(4, 5)), "lif": _lif(4)}, enters=(5,), leaves=(4,))
     yield _case("batch", "Batch", "three samples, each with its own membranes", made, (5,), 3)
     shape = (2, 4, 4)
     conv = nir.Conv2d(shape[1:], weights(2, 2, 3, 3), 1, 1, 1, 1, np.zeros(2, np.float32))
@@ -129,7 +129,7 @@ def _batches() -> Iterator[Case]:
         "conv": conv,
         "lif1": neuron("LIF", shape, _DT),
         "flatten": nir.Flatten({"input": np.array(shape)}, 0, -1),
-        "fc": nir.Linear(weights(3, 32, scale=0.25)),
+        "fc": dense(weights(3, 32, scale=0.25)),
         "lif2": _lif(3),
     }
     yield _case(

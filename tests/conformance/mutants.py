@@ -49,7 +49,7 @@ def _node(node):
     match node:
         case n.Neuron():
             yield from _neuron(node)
-        case n.Linear() if node.bias is not None:
+        case n.Linear() if node.bias is not None and np.any(node.bias):
             yield "no bias", replace(node, bias=None)
         case n.Conv1d() | n.Conv2d():
             yield from _convolution(node)

@@ -58,6 +58,6 @@ def test_the_example_is_short_and_does_what_it_says():
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         exec(compile(EXAMPLE, "example", "exec"), {"__name__": "__main__"})  # noqa: S102 - as a reader would run it
-    assert "| Linear | 1 | exact |" in said.getvalue()
+    assert "| Linear | 2 | 1 exact, 1 refused |" in said.getvalue()
     assert "| Affine | 1 | silently wrong (100%) |" in said.getvalue()
     assert "refused: Refused: one layer at a time" in said.getvalue()
