@@ -40,7 +40,8 @@ def bench(
     """Measure counting, export and verification against the same work without neurofer.
 
     counting: a forward of SpikingJelly's own module with counting behind it, against that forward, at most 1.15.
-    data: events to frames, against plain numpy (at most 0.4) and tonic, if installed.
+    data: events to frames, against plain numpy (at most 0.4) and tonic, if installed; frames to events by the DVS
+    model, against plain numpy (at most 0.5).
     export: writing a .nir file against h5py writing its arrays with the same filters, at most 2.
     verify: a verdict on one simulator, against running the network in it.
     What is compared is run in turns, after a warm-up; ratios are those of the medians.
@@ -196,8 +197,10 @@ def _verify(rounds: int, small: bool) -> Iterator[Row]:
 
 def _data(rounds: int, small: bool) -> Iterator[Row]:
     from neurofer.cli.bench_data import binning
+    from neurofer.cli.bench_dvs import converting
 
     yield from binning(rounds, small, interleaved, _rows)
+    yield from converting(rounds, small, interleaved, _rows)
 
 
 def _chained(first: Callable[[], Any], then: Callable[[Any], object]) -> Callable[[], object]:
