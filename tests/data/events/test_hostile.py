@@ -1,6 +1,8 @@
 """Truncated, flipped and random files: no other error than ReadError, no hang, memory bounded by the file's size."""
 
+import importlib.util
 import io
+import sys
 import tracemalloc
 import zipfile
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from neurofer.data.events import read_events, stream_events
 from neurofer.data.events.decoder import DENSEST, SLACK
-from neurofer.errors import ReadError
+from neurofer.errors import MissingPackageError, ReadError
 from tests.data.events import encoders
 from tests.data.events.encoders import ENCODERS, limits, sample
 
@@ -106,6 +108,25 @@ def test_an_hdf5_file_that_claims_more_than_it_holds(path):
     with h5py.File(path, "w") as file:
         file.create_dataset("events", (2**40, 4), "u4", chunks=(1024, 4), compression="gzip")
     with pytest.raises(ReadError, match=r"/events claims to hold \d+ bytes, and the whole file has"):
+        read_events(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "reason"),
+    [
+        (32001, MissingPackageError, "compressed with Blosc, .*\n.*pip install hdf5plugin"),
+        (36559, ReadError, "an unknown HDF5 filter, number 36559"),
+    ],
+)
+def test_an_hdf5_file_whose_filter_is_not_there(code, error, reason, path):
+    if "hdf5plugin" in sys.modules or importlib.util.find_spec("hdf5plugin"):
+        pytest.skip("hdf5plugin is installed")
+    create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    create.set_chunk((3, 4))
+    create.set_filter(code, h5py.h5z.FLAG_OPTIONAL)
+    with h5py.File(path, "w") as file:
+        h5py.h5d.create(file.id, b"events", h5py.h5t.STD_U32LE, h5py.h5s.create_simple((3, 4)), create)
+    with pytest.raises(error, match=reason):
         read_events(path)
 
 
