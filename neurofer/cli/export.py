@@ -38,6 +38,8 @@ def export(
     samples: options.Samples = 1,
     seed: options.Seed = 0,
     importer: Annotated[Importers, typer.Option(help="Importers that verify what was written.")] = "both",
+    exact: options.Exact = False,
+    bits: options.Bits = None,
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:
@@ -56,10 +58,12 @@ def export(
         subject = resolve(
             network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
         )
-    flags = ("--baseline",) if baseline else ()
-    said = command_line("export", network, *flags, to=to, **changes, samples=samples, seed=seed)
+    flags = [flag for flag, given in (("--baseline", baseline), ("--exact", exact)) if given]
+    said = command_line("export", network, *flags, to=to, **changes, bits=bits, samples=samples, seed=seed)
     if baseline:
         subject = baseline_of(subject)
+    if exact or bits is not None:
+        subject = on_grid(subject, bits)
     if subject.graph is not None and steps is None:
         subject = under(subject, steps=STEPS)  # NIR says nothing about T
     if dt is None:
@@ -99,6 +103,23 @@ def under(subject: Subject, **changed: Any) -> Subject:
     from dataclasses import replace
 
     return replace(subject, snn=subject.snn.with_contract(replace(subject.snn.contract, **changed)))
+
+
+def on_grid(subject: Subject, bits: int | None) -> Subject:
+    """Return the network as one that is lowered onto a dyadic grid; a checkpoint trained on one brings its width.
+
+    Raises:
+        UsageError: it is an ANN or a bundle, or the width is neither 8 nor 16.
+    """
+    from dataclasses import replace
+
+    if bits not in (None, 8, 16):
+        raise UsageError(f"integer weights of {bits} bits are not offered", where="--bits", next_step="use 8 or 16")
+    if subject.baseline or subject.bundle is not None:
+        kind = "an ANN, whose values are real" if subject.baseline else "a bundle, which holds its own sample"
+        raise UsageError(f"--exact does not take {kind}", where=subject.name, next_step="name a spiking network")
+    trained = (subject.metrics or {}).get("bits")
+    return replace(subject, exact=True, bits=trained if bits is None else bits)
 
 
 def baseline_of(subject: Subject) -> Subject:
@@ -177,6 +198,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
             contract=artifact.program.contract,
             verdict={f"{row.target}/{row.importer}": row.verdict for row in verification.targets},
             caveats=report.caveats,
+            proof=report.proof,
             versions=versions(),
         )
         seal(folder, manifest)
@@ -233,8 +255,24 @@ def _record(order: Order, program: Program) -> tuple[Trace, str]:
         x, origin = draw_input(
             program, steps=program.contract.steps, samples=order.samples, density=DENSITY, seed=order.seed
         )
+    if subject.exact:
+        _check_domain(program, x)
     with doing("recording the sample with the reference"):
         return reference.run(program, x), origin
+
+
+def _check_domain(program: Program, x: Any) -> None:
+    """Check that a sample is what the proof holds for: whole numbers within the declared domain."""
+    import numpy as np
+
+    for name in program.inputs:
+        values, top = np.asarray(x[name] if isinstance(x, dict) else x), program.domains[name].max
+        if top is None or np.any(values != np.round(values)) or values.min() < 0 or values.max() > top:
+            raise UsageError(
+                f"the sample is not {program.domains[name]}, for which the proof would hold",
+                where=name,
+                why=f"its values go from {values.min():g} to {values.max():g}",
+            )
 
 
 def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Verification:
@@ -262,6 +300,7 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
 
 def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Verification, origin: str) -> Report:
     from neurofer.ir import serde
+    from neurofer.passes import prove
     from neurofer.report.report import Report, count_spikes, versions, weigh
 
     subject = order.subject
@@ -286,11 +325,14 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
         verification=verification,
         energy=energy,
         caveats=[str(problem) for problem in unsaid],
+        proof=list(prove(artifact.program).values()) if subject.exact else [],
         versions=versions(),
     )
 
 
 def _render(console: Console, report: Report, out: Path) -> None:
+    from neurofer.report.markdown import exactness
+
     if report.verification:
         show(console, report.verification, emitted=report.target == "nir")
     for energy in report.energy:
@@ -300,5 +342,7 @@ def _render(console: Console, report: Report, out: Path) -> None:
     if report.caveats:
         text = condense("\n".join(f"  - {caveat}" for caveat in report.caveats))
         console.print(f"what only neurofer's importers read from the artifact:\n{text}")
+    for line in exactness(report.proof, report.contract.steps):
+        console.print(f"exact: {line}")
     console.print(f"bundle: {out}")
     console.print(f"next: neurofer verify {out}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from neurofer.cli.network import Subject
+    from neurofer.passes import Proof
 
 _SCHEMA = "neurofer.inspect/1"
 
@@ -50,6 +51,8 @@ def inspect(
 
 def describe(subject: Subject, *, lowered: bool = False) -> dict[str, Any]:
     """Return the document of a network: its counts are those before any pass, its nodes and edges as asked for."""
+    from neurofer.passes import prove
+
     program, shown = subject.snn, subject.lowered if lowered else subject.snn
     nodes = [
         {
@@ -62,6 +65,8 @@ def describe(subject: Subject, *, lowered: bool = False) -> dict[str, Any]:
         }
         for name, node in ((name, shown.nodes[name]) for name in shown.order)
     ]
+    # what a file or bundle holds is what runs; a recipe's weights are drawn only when it is exported
+    proofs = list(prove(shown).values()) if subject.weights == "file" or subject.bundle is not None else []
     return {
         "schema": _SCHEMA,
         "network": subject.name,
@@ -72,6 +77,7 @@ def describe(subject: Subject, *, lowered: bool = False) -> dict[str, Any]:
         "nodes": nodes,
         "edges": [[edge.source, edge.target, edge.delay] for edge in shown.edges],
         "contract": shown.contract,
+        "proof": proofs if any(proof.proved and shown.nodes[proof.node].synaptic for proof in proofs) else [],
     }
 
 
@@ -104,3 +110,24 @@ def _render(console: Console, document: dict[str, Any]) -> None:
             names,
         )
     console.print(table)
+    _render_proof(console, document["proof"], contract.steps)
+
+
+def _render_proof(console: Console, proofs: list[Proof], steps: int) -> None:
+    from math import log2
+
+    from rich.table import Table
+
+    from neurofer.report.markdown import exactness
+
+    if not proofs:
+        return
+    table = Table("node", "grid", "largest sum", "accumulator", "exact in float32", box=None, pad_edge=False)
+    for proof in proofs:
+        grid = "" if proof.grid is None else f"2^{log2(proof.grid):.0f}"
+        bound = "" if proof.bound is None else f"{proof.bound:,.6g} units"
+        width = "" if proof.accumulator is None else f"{proof.accumulator} bits"
+        table.add_row(proof.node, grid, bound, width, "proved" if proof.proved else "no, see below")
+    console.print(table)
+    for line in exactness(proofs, steps):
+        console.print(line)

@@ -49,6 +49,8 @@ class Subject:
         baseline: whether ``snn`` is an ANN.
         graph: the NIR graph of a file that neurofer did not write.
         bundle: of a bundle.
+        exact: whether it is lowered onto a dyadic grid, its images as integers.
+        bits: width of integer weights on that grid; None for the finest grid.
     """
 
     name: str
@@ -60,13 +62,16 @@ class Subject:
     baseline: bool = False
     graph: nir.NIRGraph | None = None
     bundle: Bundle | None = None
+    exact: bool = False
+    bits: int | None = None
 
     @cached_property
     def lowered(self) -> Program:
         """The program after the standard lowering: what is exported and verified."""
         from neurofer.passes import lower
+        from neurofer.train.grid import deploy
 
-        return lower(self.snn)
+        return deploy(self.snn, self.recipe, bits=self.bits) if self.exact else lower(self.snn)
 
     @cached_property
     def ann(self) -> Program | None:
@@ -87,11 +92,15 @@ class Subject:
         import numpy as np
 
         from neurofer.data.encode import encode, join_frames
+        from neurofer.train.grid import analog, levels, to_codes
 
         x, origin = raw_sample(self.recipe, samples=samples, seed=seed)
         spec = self.recipe.contract
         if self.baseline or ann:
             return Sample(join_frames(x) if spec.encoder == "events" else x, origin)
+        if self.exact and analog(self.snn):
+            codes, whole = to_codes(x, levels(self.recipe))
+            return Sample(codes, origin if whole else f"{origin}, rounded to integers 0..{levels(self.recipe)}")
         return Sample(encode(x, spec.encoder, spec.steps, np.random.default_rng(seed)), origin)
 
 

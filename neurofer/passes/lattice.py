@@ -167,6 +167,8 @@ def _through(node: n.Node, x: Lattice, steps: int, sums: Rows | None) -> Lattice
             return replace(x, low=max(x.low, 0.0), high=max(x.high, 0.0), units=0.0)
         case n.Delay():
             return replace(_or_zero(x), units=0.0)
+        case n.Threshold():
+            return replace(x, units=extent(x.magnitude, x.exponent))
     return replace(x, units=0.0)
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from neurofer.errors import BundleError, Problem, UsageError, WriteError
 from neurofer.ir import Contract, Program, Trace, program_file, serde
+from neurofer.passes import Proof
 from neurofer.report.golden import read_golden
 
 SCHEMA = "neurofer.bundle/1"
@@ -39,6 +40,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         contract: time, encoder and readout of the exported program.
         verdict: ``target/importer`` -> verdict.
         caveats: what the artifact cannot say by itself.
+        proof: of a network exported with ``--exact``: of every node its grid, bound, and whether float32 is exact.
         versions: package -> version.
         sha256: file name -> hash, of every file but this one.
     """
@@ -54,6 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract
     verdict: dict[str, str]
     caveats: list[str]
+    proof: list[Proof] = []
     versions: dict[str, str]
     sha256: dict[str, str] = {}
     schema: str = SCHEMA

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from neurofer.energy import EnergyReport
+from neurofer.passes import Proof
 from neurofer.report.report import Report
 from neurofer.verify.verdict import Divergence, Verdict, Verification
 
@@ -14,6 +16,7 @@ def markdown(report: Report) -> str:
     sections = [
         _head(report),
         _verdicts(report.verification) if report.verification else "",
+        _list("Exactness", exactness(report.proof, report.contract.steps)),
         _list("Other checks", report.checks),
         *(_energy(energy) for energy in report.energy),
         _spikes(report),
@@ -63,6 +66,24 @@ def divergence(first: Divergence) -> str:
         f"node {first.node}, step {first.step}, sample {first.sample}, neuron [{where}]: "
         f"membrane {first.membrane:.9g}, threshold {first.threshold:.9g}, margin {first.margin:.3g}"
     )
+
+
+def exactness(proofs: Sequence[Proof], steps: int) -> list[str]:
+    """Return what a proof says, in a few lines; none without a proof."""
+    if not proofs:
+        return []
+    open_ones = [proof for proof in proofs if not proof.proved]
+    done = [proof for proof in proofs if proof.proved and proof.grid is not None]
+    lines = [f"{len(done)} of {len(proofs)} nodes proved exact in float32 for every input over {steps} steps"]
+    if done:
+        grids = sorted(proof.grid or 0.0 for proof in done)
+        bound = max(proof.bound or 0.0 for proof in done)
+        width = max(proof.accumulator or 0 for proof in done)
+        lines[0] += (
+            f": grids 2^{math.log2(grids[0]):.0f} to 2^{math.log2(grids[-1]):.0f}, sums of at most {bound:,.0f} units "
+            f"({bound / done[0].limit:.0%} of 2^24), accumulators of at most {width} bits"
+        )
+    return lines + [f"not proved: {proof.node}: {proof.reason}" for proof in open_ones]
 
 
 def _energy(energy: EnergyReport) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from neurofer.energy import EnergyReport, estimate, read_profile
 from neurofer.errors import BundleError
 from neurofer.ir import Contract, Program, Trace
-from neurofer.passes import drop_dropout, fold_batchnorm
+from neurofer.passes import Proof, drop_dropout, fold_batchnorm
 from neurofer.verify.verdict import Verification
 
 SCHEMA = "neurofer.report/1"
@@ -46,6 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         checks: what else was compared, in words.
         energy: one report per formula.
         caveats: what the artifact cannot say by itself.
+        proof: of a network exported with ``--exact``, for every node whether float32 is exact; empty for others.
         versions: package -> version.
     """
 
@@ -64,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[str] = []
     energy: list[EnergyReport] = []
     caveats: list[str] = []
+    proof: list[Proof] = []
     versions: dict[str, str] = {}
     schema: str = SCHEMA
 
