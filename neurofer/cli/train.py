@@ -33,6 +33,11 @@ def train(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an interrupted run.")] = False,
     baseline: Annotated[bool, typer.Option("--baseline", help="Train the ANN baseline instead.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Fine-tune on the dyadic grid that is exported.")] = False,
+    bits: options.Bits = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Checkpoint to fine-tune, with --exact.", show_default="trained first")
+    ] = None,
     json: options.Json = False,
 ) -> Outcome:
     """Train a network and keep the weights of its best epoch.
@@ -42,11 +47,77 @@ def train(
     from neurofer.train.recipe import load_recipe
 
     spec = load_recipe(recipe)
-    path = out or Path(f"{spec.name}{'-baseline' if baseline else ''}.safetensors")
+    on_grid = exact or bits is not None
+    _refuse(on_grid=on_grid, baseline=baseline, bits=bits, start=start)
+    path = out or Path(f"{spec.name}{'-baseline' if baseline else '-exact' if on_grid else ''}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError("a checkpoint is a .safetensors file", where=str(path), next_step="give --out such a name")
-    document = _train(spec, path, epochs, seed, data, fresh=fresh, baseline=baseline)
+    if on_grid:
+        document = _tune(spec, path, start, bits, epochs, seed, data, fresh=fresh)
+    else:
+        document = _train(spec, path, epochs, seed, data, fresh=fresh, baseline=baseline)
     return Outcome(document, lambda console: _render(console, document))
+
+
+def _refuse(*, on_grid: bool, baseline: bool, bits: int | None, start: Path | None) -> None:
+    if on_grid and baseline:
+        raise UsageError("the baseline is an ANN, whose values are real", where="--exact", next_step="leave out one")
+    if bits not in (None, 8, 16):
+        raise UsageError(f"integer weights of {bits} bits are not offered", where="--bits", next_step="use 8 or 16")
+    if start is not None and not on_grid:
+        raise UsageError("only fine-tuning starts from a checkpoint", where="--from", next_step="add --exact")
+
+
+def _tune(
+    spec: Recipe,
+    path: Path,
+    start: Path | None,
+    bits: int | None,
+    epochs: int | None,
+    seed: int | None,
+    data: Path | None,
+    *,
+    fresh: bool,
+) -> dict[str, Any]:
+    from neurofer import data as room
+    from neurofer.train.checkpoint import load_checkpoint
+    from neurofer.train.exact import fine_tune
+
+    if start is None:
+        start = path.with_name(f"{path.stem}-float.safetensors")
+        if fresh or not start.exists():
+            _train(spec, start, None, seed, data, fresh=fresh, baseline=False)
+    module, trained, metrics = load_checkpoint(start)
+    if metrics["which"] == "baseline" or trained.network != spec.network or trained.data != spec.data:
+        raise UsageError(
+            f"the checkpoint is not one of {spec.name}'s network",
+            where=str(start),
+            next_step="name the recipe it was trained with",
+        )
+    found = room.load(spec.data, data, frames=spec.contract.steps if spec.contract.encoder == "events" else None)
+    note(f"fine-tuning {start} on the grid of {f'{bits}-bit integers' if bits else 'float32'}")
+    tuned = fine_tune(
+        trained, module, found, path, bits=bits, epochs=epochs, seed=seed, resume=not fresh, progress=_progress
+    )
+    return {
+        "schema": _SCHEMA,
+        "recipe": spec.name,
+        "which": "network",
+        "data": found.name,
+        "checkpoint": str(tuned.path),
+        "from": str(start),
+        "bits": bits,
+        "epochs": tuned.epochs,
+        "best_epoch": tuned.best,
+        "accuracy": {
+            "float": tuned.float_accuracy,
+            "rounded": tuned.rounded_accuracy,
+            "fine_tuned": tuned.accuracy,
+        },
+        "test_accuracy": tuned.accuracy,
+        "test_samples": len(found.test.y),
+        "seed": trained.training.seed if seed is None else seed,
+    }
 
 
 def _train(
@@ -89,6 +160,9 @@ def _progress(epoch: Epoch) -> None:
 
 
 def _render(console: Console, document: dict[str, Any]) -> None:
+    if "accuracy" in document:
+        _render_tuned(console, document)
+        return
     console.print(
         f"{document['recipe']} ({document['which']}): test accuracy {document['test_accuracy']:.2%} on "
         f"{document['test_samples']} samples of {document['data']}; best of {len(document['epochs'])} epochs is "
@@ -97,3 +171,15 @@ def _render(console: Console, document: dict[str, Any]) -> None:
     console.print(f"checkpoint: {document['checkpoint']}")
     target = "onnx" if document["which"] == "baseline" else "nir"
     console.print(f"next: neurofer export {document['checkpoint']} --to {target} --out DIR")
+
+
+def _render_tuned(console: Console, document: dict[str, Any]) -> None:
+    score, width = document["accuracy"], f"{document['bits']}-bit integers" if document["bits"] else "finest"
+    kept = f"epoch {document['best_epoch']}" if document["best_epoch"] else "rounding alone, which no epoch bettered"
+    console.print(
+        f"{document['recipe']} on the grid ({width}), {document['test_samples']} samples of {document['data']}: "
+        f"accuracy float {score['float']:.2%}, rounded {score['rounded']:.2%}, fine-tuned {score['fine_tuned']:.2%}; "
+        f"kept: {kept}"
+    )
+    console.print(f"checkpoint: {document['checkpoint']}")
+    console.print(f"next: neurofer export {document['checkpoint']} --to nir --exact --out DIR")

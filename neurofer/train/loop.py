@@ -81,8 +81,8 @@ def train(
         seed=recipe.training.seed if seed is None else seed,
     )
     recipe = msgspec.structs.replace(recipe, training=spec)
-    with _threads(spec.threads):
-        run = _Run(recipe, which, data, device)
+    with threads(spec.threads):
+        run = Run(recipe, which, data, device)
         state_file = out.with_name(f"{out.name}.resume")
         if resume and state_file.exists():
             run.restore(state_file)
@@ -119,12 +119,14 @@ def accuracy(
     return right / len(part.y)
 
 
-class _Run:
+class Run:
     """The state of a training run between two epochs."""
 
-    def __init__(self, recipe: Recipe, which: Which, data: Dataset, device: str) -> None:
+    def __init__(
+        self, recipe: Recipe, which: Which, data: Dataset, device: str, module: nn.Module | None = None
+    ) -> None:
         self.recipe, self.which, self.data, self.device = recipe, which, data, device
-        self.module = build_network(recipe, which=which, seed=recipe.training.seed).to(device)
+        self.module = (module or build_network(recipe, which=which, seed=recipe.training.seed)).to(device)
         self.optimizer = _optimizer(recipe, self.module)
         self.epochs: list[Epoch] = []
         self.best: dict[str, Tensor] = {}
@@ -141,14 +143,17 @@ class _Run:
             raise UsageError(
                 f"the loss is {loss} in epoch {number}", where=self.recipe.name, next_step="use a smaller learning rate"
             )
-        score = accuracy(
-            self.module, self.recipe, self.data.validation, which=self.which, seed=spec.seed, device=self.device
-        )
+        score = self.score(self.data.validation)
         epoch = Epoch(number, spec.epochs, loss, score)
         if not self.epochs or score > max(past.accuracy for past in self.epochs):
             self.best = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
         self.epochs.append(epoch)
         return epoch
+
+    def score(self, part: Arrays) -> float:
+        """The accuracy on a part of the data."""
+        seed = self.recipe.training.seed
+        return accuracy(self.module, self.recipe, part, which=self.which, seed=seed, device=self.device)
 
     def _fit(self, number: int) -> float:
         spec = self.recipe.training
@@ -202,7 +207,7 @@ class _Run:
         self.epochs = msgspec.convert(state["epochs"], list[Epoch])
 
 
-def _finish(run: _Run, out: Path, state_file: Path) -> Trained:
+def _finish(run: Run, out: Path, state_file: Path) -> Trained:
     spec = run.recipe.training
     best = max(run.epochs, key=lambda epoch: epoch.accuracy)  # the first of equals, as in advance
     run.module.load_state_dict(run.best)
@@ -220,7 +225,8 @@ def _finish(run: _Run, out: Path, state_file: Path) -> Trained:
 
 
 @contextmanager
-def _threads(number: int | None) -> Iterator[None]:
+def threads(number: int | None) -> Iterator[None]:
+    """Limit torch to a number of threads for a while; None leaves it as it is."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if number is None else number)
     try:
