@@ -207,6 +207,22 @@ def test_what_a_constant_image_feeds_is_computed_once_and_steps_are_an_input():
     assert judge(program, x).verdict == "EXACT"
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_spikes_of_a_constant_image_are_compared_too(form):
+    nodes = {
+        "input": n.Input((3,)),
+        "scale": n.Scale(2.0),
+        "gate": n.Threshold(0.5),
+        "spike": n.Neuron(theta=2.0),
+        "output": n.Output(),
+    }
+    program = in_a_row(nodes, Contract(steps=5, encoder="constant"))
+    x = np.array([[0.0, 0.25, 0.5], [1.0, 0.0, 0.125]])
+    assert_same(program, x, form)
+    row = judge(program, x, form=form)
+    assert (row.verdict, row.nodes_compared) == ("EXACT", 2)
+
+
 def test_a_single_step_is_run_from_what_its_file_says_alone(tmp_path):
     import json
 

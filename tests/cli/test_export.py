@@ -154,6 +154,11 @@ def test_a_spiking_network_goes_to_onnx_and_is_verified_from_the_bundle(cli, net
     assert cli("export", out, "--to", "nir", "--out", tmp_path / "nir").code == 0
 
 
+def test_a_spiking_file_is_verified_on_onnx_without_an_export(cli, network_file):
+    (row,) = cli("verify", network_file, "--on", "onnx", "--json").json()["targets"]
+    assert (row["target"], row["importer"], row["verdict"]) == ("onnx", "stock", "EXACT")
+
+
 def test_a_changed_weight_in_a_spiking_bundle_is_named(cli, network_file, tmp_path):
     import onnx
 
