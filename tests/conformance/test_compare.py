@@ -74,3 +74,8 @@ def test_the_first_difference_is_told():
 def test_values_where_spikes_belong_are_said_to_be_values():
     case = one("lif")
     assert "values that are no spikes" in judge(case, case.expected * 0.5).reason
+
+
+def test_a_node_left_out_is_no_tie_though_every_first_difference_is_at_the_threshold():
+    case = one("cubalif-tie")
+    assert judge(case, case.inputs[..., :4]).word == "silently wrong"
