@@ -228,6 +228,10 @@ def test_the_stream_gives_all_good_events_before_it_fails(tmp_path):
         (encoders.aedat4(sample(5), streams=((0, "IMUS"),)), "0 streams of events"),
         (encoders.aedat4(sample(5), xml="<!DOCTYPE dv [<!ENTITY a 'b'>]><dv/>"), "no plain XML"),
         (encoders.aedat4(sample(5), xml="<dv>"), "no XML"),
+        (
+            encoders.aedat4(sample(5), compression=0, packets=1).replace(b"\4\0\0\0\5\0\0\0", b"\4\0\0\0\6\0\0\0"),
+            "a packet is shorter than it says",
+        ),
         (encoders.csv(sample(2)) + b"7,8,nine,0\n", "line 4 is no event: '7,8,nine,0'"),
         (encoders.csv(sample(2)) + b"7,nan,1,0\n", "x is nan"),
         (encoders.csv(sample(2)) + b"7,1.5,1,0\n", "x is 1.5, outside"),

@@ -170,4 +170,6 @@ def test_tonics_transforms_take_the_events(shared):
     theirs = transforms.ToFrame(size, n_time_bins=6)(events)
     assert abs(int(theirs.sum()) - len(events)) <= 6
     ours = bin_events(events, 6, (240, 320), counts=True)
-    assert np.abs(ours - theirs).sum() <= 6  # tonic leaves out the last event
+    assert (
+        np.abs(ours - theirs).sum() <= 20
+    )  # tonic's intervals are whole microseconds, and it leaves out the last event
