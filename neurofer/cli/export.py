@@ -37,16 +37,16 @@ def export(
     baseline: Annotated[bool, typer.Option("--baseline", help="The ANN that a recipe is compared with.")] = False,
     samples: options.Samples = 1,
     seed: options.Seed = 0,
-    importer: Annotated[Importers, typer.Option(help="Importers that verify what was written.")] = "both",
+    importer: Annotated[Importers, typer.Option(help="Importers that verify it.")] = "both",
     exact: options.Exact = False,
     bits: options.Bits = None,
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Write a network for a target, verify what was written, and publish both as a bundle.
+    """Write a network for a target, verify it, and publish both as a bundle.
 
-    The bundle holds the artifact, a recorded sample (golden.npz), manifest.json, report.json and report.md. A
-    network that diverges is written all the same, and the exit code says so.
+    The bundle holds artifact, recorded sample (golden.npz), manifest.json, report.json and report.md. A network
+    that diverges is written all the same; the exit code says so.
     """
     from neurofer.cli.network import resolve
     from neurofer.report.bundle import check_free
@@ -304,8 +304,7 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
     from neurofer.report.report import Report, count_spikes, versions, weigh
 
     subject = order.subject
-    metrics = subject.metrics or {}
-    accuracy = {"test": float(metrics["test_accuracy"])} if "test_accuracy" in metrics else {}
+    accuracy = _accuracy(subject)
     unsaid = [] if order.target.backend == "onnx" else serde.unsaid(artifact.program)
     energy = []
     if not subject.baseline:
@@ -328,6 +327,19 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
         proof=list(prove(artifact.program).values()) if subject.exact else [],
         versions=versions(),
     )
+
+
+def _accuracy(subject: Subject) -> dict[str, float]:
+    """Return what a checkpoint knows, under a name that says so where it is not that of what is exported."""
+    metrics = subject.metrics or {}
+    if "test_accuracy" not in metrics:
+        return {}
+    found = {"test": float(metrics["test_accuracy"])}
+    if metrics.get("exact"):
+        found |= {"test, float": float(metrics["float_accuracy"]), "test, rounded": float(metrics["rounded_accuracy"])}
+    if bool(metrics.get("exact")) == subject.exact and metrics.get("bits") == subject.bits:
+        return found
+    return {f"{name}, before this export's rounding": value for name, value in found.items()}
 
 
 def _render(console: Console, report: Report, out: Path) -> None:

@@ -27,10 +27,8 @@ Scheme = Annotated[
     typer.Option(help="Discretisation of a .nir file of others.", show_default="euler"),
 ]
 Samples = Annotated[int, typer.Option(min=1, help="Samples to record or draw.")]
-Exact = Annotated[bool, typer.Option("--exact", help="Round onto a dyadic grid and prove that float32 is exact.")]
-Bits = Annotated[
-    int | None, typer.Option(help="Integer weights of 8 or 16 bits, with --exact.", show_default="the finest grid")
-]
+Exact = Annotated[bool, typer.Option("--exact", help="Prove float32 exact, on a dyadic grid.")]
+Bits = Annotated[int | None, typer.Option(help="--exact with weights of 8 or 16 bits.", show_default="finest")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of drawn input and of a recipe's weights.")]
 Out = Annotated[Path, typer.Option(help="Where to write.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace an older one.")]

@@ -57,6 +57,12 @@ def test_inspect_shows_grid_bound_and_proof(cli, exact_bundle, network_file):
     assert "exact in float32" in cli("inspect", network_file).out  # its weights are multiples of 1/8
 
 
+def test_input_for_a_file_with_integers_is_drawn_over_their_range(cli, exact_bundle):
+    result = cli("verify", exact_bundle / "model.nir", "--on", "spikingjelly", "--importer", "neurofer")
+    assert result.code == 0, result.out
+    assert "EXACT" in result.out
+
+
 def test_inspect_says_nothing_of_a_network_on_no_grid(cli, network, tmp_path):
     from neurofer.ir import nodes, serde
 
@@ -113,3 +119,37 @@ def test_the_papers_networks_are_exact_at_full_size(cli, tmp_path, network, unpr
     for row in document["verification"]["targets"]:
         assert (row["verdict"], row["spikes_differing"]) == ("EXACT", 0)
         assert row["spikes_compared"] > 1_000_000
+
+
+@pytest.mark.slow
+def test_a_checkpoint_trained_on_its_grid_tells_its_accuracies(cli, tmp_path):
+    out = tmp_path / "digits-exact.safetensors"
+    trained = cli("train", "digits", "--exact", "--bits", "8", "--epochs", "1", "--out", out, "--json")
+    assert trained.code == 0, trained.err
+    score = trained.json()["accuracy"]
+    assert score["fine_tuned"] >= score["float"] - 0.005
+    assert (tmp_path / "digits-exact-float.safetensors").exists()
+    exported = cli(
+        "export", out, "--to", "nir", "--exact", "--importer", "neurofer", "--out", tmp_path / "out", "--json"
+    )
+    assert exported.json()["accuracy"] == {
+        "test": score["fine_tuned"],
+        "test, float": score["float"],
+        "test, rounded": score["rounded"],
+    }
+    plain = cli("export", out, "--to", "nir", "--importer", "neurofer", "--out", tmp_path / "plain", "--json")
+    assert all("before this export's rounding" in name for name in plain.json()["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--exact", "--baseline"], "the baseline is an ANN"),
+        (["--bits", "5"], "integer weights of 5 bits are not offered"),
+        (["--from", "x.safetensors"], "only fine-tuning starts from a checkpoint"),
+        (["--exact", "--from", "missing.safetensors"], "no such checkpoint"),
+    ],
+)
+def test_what_exact_training_does_not_take(cli, arguments, words):
+    result = cli("train", "digits", *arguments)
+    assert result.is_one_error(words), result.err
