@@ -1,8 +1,8 @@
 """NEST: our mapping on its iaf_psc_delta, in an environment of its own; the judge that is no torch.
 
 NEST computes in float64, fires at ``>=`` and lets every connection take a step. Its membrane is ``exp(-1 / tau_m) v``
-plus the weights of the spikes that arrive: with tau_m = 1e300 the factor is 1 to the last bit. (With 1e12, a usual choice,
-it is 1 - 1e-12, and a membrane that should meet its threshold stays below it.)
+plus the weights of the spikes that arrive: with tau_m = 1e300 the factor is 1 to the last bit. (With 1e12, a usual
+choice, it is 1 - 1e-12, and a membrane that should meet its threshold stays below it.)
 """
 
 from __future__ import annotations
