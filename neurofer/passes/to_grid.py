@@ -146,7 +146,7 @@ class _Group:
             changed |= {name: _snapped(node, k) for name, node in self.weights.items()}
             sums = {name: rows(node, grid=k) for name in self.layers if isinstance(node := changed[name], Layer)}
             found = self._lattices(names, changed, sums)
-            if not self._faithful(changed, found):
+            if not self._faithful(changed, found, asked=self.bits is not None and k == finest):
                 return None
             if self._fits(names, found, limit):
                 return changed
@@ -169,12 +169,15 @@ class _Group:
                 return False
         return True
 
-    def _faithful(self, changed: Mapping[str, n.Node], found: Mapping[str, Lattice]) -> bool:
-        """Whether this is still the network: no layer, constant or threshold moved by more than `LOSS`."""
+    def _faithful(self, changed: Mapping[str, n.Node], found: Mapping[str, Lattice], *, asked: bool) -> bool:
+        """Whether this is still the network: no layer, constant or threshold moved by more than `LOSS`.
+
+        Weights may, where this is just the width that was ``asked`` for.
+        """
         for name, node in changed.items():
             before = self.program.nodes[name]
             if isinstance(node, Layer) and isinstance(before, Layer):
-                if self.bits is None and not _near(before.weight, node.weight):
+                if not asked and not _near(before.weight, node.weight):
                     return False
             elif isinstance(node, n.Neuron):
                 if not all(_near(getattr(before, name), getattr(node, name)) for name in _CONSTANTS):
