@@ -119,10 +119,14 @@ def populations(program: Program, simulator: str, limit: int = LIMIT) -> Populat
         limit: most connections between two populations.
 
     Raises:
-        RefusedError: too many connections, a membrane that feeds neurons, or a loop faster than its connections.
+        RefusedError: no neurons, too many connections, a membrane that feeds neurons, or a loop faster than its
+            connections.
     """
     program = _remembering(program)
     neurons = {name: node for name in program.order if isinstance(node := program.nodes[name], n.Neuron)}
+    if not neurons:
+        problem = Problem("graph", "there is no neuron, and the simulator runs nothing else")
+        raise RefusedError(f"{simulator} cannot run this program", problems=[problem])
     spiking = tuple(name for name in program.inputs if program.domains[name].kind == "binary")
     walk = _Unrolling(program, {*spiking, *neurons}, limit)
     projections: list[Projection] = []

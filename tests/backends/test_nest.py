@@ -69,3 +69,10 @@ def test_a_membrane_that_feeds_neurons_is_refused():
     program = replaced(convolutional(), spike1=n.Neuron(theta=None))
     with pytest.raises(RefusedError, match="pool: the membrane of spike1 enters it, and only spikes travel"):
         registry.load("nest", program)
+
+
+@pytest.mark.parametrize("simulator", ["nest", "brian2"])
+def test_a_network_without_neurons_is_refused(simulator):
+    nodes = {"input": n.Input((2,), BINARY), "fc": n.Linear(np.eye(2, dtype=np.float32)), "output": n.Output()}
+    with pytest.raises(RefusedError, match="there is no neuron"):
+        registry.load(simulator, in_a_row(nodes, Contract(steps=2)))
