@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -70,41 +70,6 @@ def check(
         note(f"running in {target}, importer {route} ...")
 
     return verify(program, golden, on=on, importers=importers(importer), graph=graph, progress=progress)
-
-
-def check_onnx(program: Program, golden: Trace, path: Path, *, target: str = "onnx") -> Verdict:
-    """Return the verdict on an ``.onnx`` file that was made of ``program``, run in ONNX Runtime."""
-    from neurofer.backends import onnx
-    from neurofer.errors import MissingPackageError
-    from neurofer.verify.compare import compare
-    from neurofer.verify.verdict import Verdict
-
-    note("running in ONNX Runtime ...")
-    try:
-        network = onnx.read(path, program)
-    except MissingPackageError as error:
-        return Verdict(target=target, importer="stock", version="", verdict="NOT_RUN", reason=str(error))
-    return compare(program, golden, network, network.run(golden.inputs), target=target, importer="stock")
-
-
-def draw_input(
-    program: Program, *, steps: int, samples: int, density: float, seed: int
-) -> tuple[Mapping[str, Array], str]:
-    """Return seeded Bernoulli spikes (times 1..m, for integers 0..m) for every Input node, and how they were drawn.
-
-    They are ``[T, N, *shape]``, or ``[N, *shape]`` where the encoder is ``constant``.
-    """
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    lead = (samples,) if program.contract.encoder == "constant" else (steps, samples)
-    drawn: dict[str, Array] = {}
-    for name in program.inputs:
-        shape, top = (*lead, *program.shapes[name]), program.domains[name].max or 1
-        drawn[name] = (rng.random(shape) < density).astype(np.min_scalar_type(top))
-        if top > 1:  # an image, or sums of spikes: values over the whole range
-            drawn[name] *= rng.integers(1, top + 1, shape).astype(drawn[name].dtype)
-    return drawn, f"Bernoulli spikes of density {density:g} drawn with seed {seed}, no natural data"
 
 
 def read_input(path: Path, program: Program) -> tuple[Array, str]:

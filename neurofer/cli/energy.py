@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, draw_input
+from neurofer.cli.check import DENSITY
 from neurofer.cli.outcome import Outcome, doing
 from neurofer.errors import UsageError
 
@@ -84,6 +84,7 @@ def _record(
 ) -> tuple[Trace | None, str]:
     """Return what the reference does with a sample, and where the sample comes from."""
     from neurofer.backends import reference
+    from neurofer.data.draw import draw_input
 
     x: Any
     if subject.bundle is not None:

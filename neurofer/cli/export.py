@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, STEPS, Importers, check, check_onnx, condense, draw_input, show
-from neurofer.cli.outcome import Outcome, doing
+from neurofer.cli.check import DENSITY, STEPS, Importers, check, condense, show
+from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -243,6 +243,7 @@ _EMIT: dict[str, Callable[[Order, Path], _Artifact]] = {"nir": _emit_nir, "onnx"
 
 def _record(order: Order, program: Program) -> tuple[Trace, str]:
     from neurofer.backends import reference
+    from neurofer.data.draw import draw_input
 
     subject = order.subject
     x: Any
@@ -279,10 +280,11 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
     """Verify what was written, as it is read back."""
     from neurofer.backends.registry import SIMULATORS
     from neurofer.ir import serde
-    from neurofer.verify import Verification
+    from neurofer.verify import Verification, verify_onnx
 
     if order.target.backend == "onnx":
-        rows = [check_onnx(artifact.program, golden, artifact.path, target=order.target.name)]
+        note("running in ONNX Runtime ...")
+        rows = [verify_onnx(artifact.program, golden, artifact.path, target=order.target.name)]
     else:
         dialect = order.target.backend in SIMULATORS
         on = (order.target.backend,) if dialect else SIMULATORS

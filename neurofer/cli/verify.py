@@ -13,13 +13,11 @@ from neurofer.cli.check import (
     STEPS,
     Importers,
     check,
-    check_onnx,
-    draw_input,
     parse_targets,
     read_input,
     show,
 )
-from neurofer.cli.outcome import Outcome, doing
+from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +33,10 @@ if TYPE_CHECKING:
 def verify(
     artifact: options.Network,
     on: Annotated[
-        str | None, typer.Option(help="Of norse,snntorch,spikingjelly,sinabs,nest,brian2,spyx,rockpool,onnx.", show_default="the target's")
+        str | None,
+        typer.Option(
+            help="Of norse,snntorch,spikingjelly,sinabs,nest,brian2,spyx,rockpool,onnx.", show_default="the target's"
+        ),
     ] = None,
     importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
     input: Annotated[  # noqa: A002 - the option's name
@@ -108,13 +109,14 @@ def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Import
 
 
 def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
-    from neurofer.verify import Verification
+    from neurofer.verify import Verification, verify_onnx
 
     if named:
         raise UsageError("an ONNX bundle runs in ONNX Runtime alone", where=artifact, next_step="leave out --on")
     program = bundle.program()
     golden = bundle.golden(program)
-    rows = [check_onnx(program, golden, bundle.artifact, target=bundle.manifest.target)]
+    note("running in ONNX Runtime ...")
+    rows = [verify_onnx(program, golden, bundle.artifact, target=bundle.manifest.target)]
     return Verification(
         artifact=artifact,
         steps=golden.steps,
@@ -136,6 +138,7 @@ def _record(
 ) -> tuple[Program, Trace, str]:
     """Run the reference on the input that was asked for."""
     from neurofer.backends import reference
+    from neurofer.data.draw import draw_input
 
     program = subject.lowered
     x: Any

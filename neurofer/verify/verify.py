@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 import nir
@@ -44,6 +45,22 @@ def verify(
                 progress(target, importer)
             rows.append(_row(program, golden, golden.inputs, target, importer, graph))
     return rows
+
+
+def verify_onnx(program: Program, golden: Trace, path: Path, *, target: str = "onnx") -> Verdict:
+    """Return the Verdict on an ``.onnx`` file that was made of ``program``, run in ONNX Runtime.
+
+    Args:
+        program: what the file was made of.
+        golden: what the reference recorded.
+        path: the file.
+        target: name of the row.
+    """
+    try:
+        network = registry.simulator("onnx").read(path, program)
+    except MissingPackageError as error:
+        return Verdict(target=target, importer="stock", version="", verdict="NOT_RUN", reason=str(error))
+    return compare(program, golden, network, network.run(golden.inputs), target=target, importer="stock")
 
 
 def _row(
