@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SIMULATORS = ("norse", "snntorch", "spikingjelly")
 """Simulators with an importer of ours and one of their own; the name is that of the package and of the module here."""
 
+MODES = {"spikingjelly-multistep": "spikingjelly"}
+"""Further ways to run a simulator on our importer alone -> the package."""
+
 RUNTIMES = ("onnx",)
 """What runs the file we emit as it is: its own importer is the only one."""
 
@@ -31,9 +34,15 @@ HOSTED: dict[str, tuple[str, ...]] = {
 """Simulators that run in an environment of their own (`neurofer.backends.environments`), with their importers."""
 
 
+def names() -> tuple[str, ...]:
+    """Return the names of all simulators and runtimes."""
+    return (*SIMULATORS, *MODES, *HOSTED, *RUNTIMES)
+
+
 def importers(name: str) -> tuple[str, ...]:
     """Return the routes into a simulator or runtime, ours first."""
-    return HOSTED.get(name) or (("stock",) if name in RUNTIMES else ("neurofer", "stock"))
+    alone: dict[str, tuple[str, ...]] = {**dict.fromkeys(RUNTIMES, ("stock",)), **dict.fromkeys(MODES, ("neurofer",))}
+    return HOSTED.get(name) or alone.get(name, ("neurofer", "stock"))
 
 
 def simulator(name: str) -> Any:
@@ -43,12 +52,11 @@ def simulator(name: str) -> Any:
         UsageError: no such simulator.
         MissingPackageError: it is not installed.
     """
-    known = (*SIMULATORS, *HOSTED, *RUNTIMES)
-    if name not in known:
-        raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(known)}")
+    if name not in names():
+        raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(names())}")
     extra = "onnx" if name in RUNTIMES else "simulators"
     try:
-        return import_module(f"neurofer.backends.{name}")
+        return import_module(f"neurofer.backends.{name.replace('-', '_')}")
     except (ModuleNotFoundError, PackageNotFoundError) as error:
         raise MissingPackageError(
             f"{name} is not installed", why=str(error), next_step=f"pip install 'neurofer[{extra}]'"
@@ -61,7 +69,7 @@ def version(name: str) -> str:
         from neurofer.backends import environments
 
         return environments.version(name)
-    package = f"{name}runtime" if name in RUNTIMES else name
+    package = f"{name}runtime" if name in RUNTIMES else MODES.get(name, name)
     try:
         return f"{package} {installed_version(package)}"
     except PackageNotFoundError:

@@ -62,7 +62,7 @@ class ContractNode(SimpleBaseNode):
             self.v = torch.where(spike > 0, self.coefficients["v_reset"], self.v)
 
 
-def _module(node: n.Neuron) -> Any:
+def module_of(node: n.Neuron) -> Any:
     """Return SpikingJelly's own node where its equation is the Neuron's, else a `ContractNode`."""
     scalar = all(not isinstance(getattr(node, name), np.ndarray) for name in node.COEFFICIENTS)
     if not scalar or node.theta is None or node.alpha_syn is not None:
@@ -82,7 +82,7 @@ def _module(node: n.Neuron) -> Any:
 
 
 def _step(node: n.Neuron) -> Step:
-    module = _module(node)
+    module = module_of(node)
 
     def step(x: Tensor, state: Any) -> tuple[Tensor, Any]:
         if state is None:

@@ -36,9 +36,9 @@ def parse_targets(text: str | None) -> tuple[str, ...] | None:
     """
     if text is None:
         return None
-    from neurofer.backends.registry import HOSTED, RUNTIMES, SIMULATORS
+    from neurofer.backends import registry
 
-    known = (*SIMULATORS, *HOSTED, *RUNTIMES)
+    known = registry.names()
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in known]
     if unknown or not names:
