@@ -31,6 +31,11 @@ class Readouts:
     worst: float
     within: bool
 
+    def __str__(self) -> str:
+        if np.isnan(self.worst):
+            return "the output has another shape or is not a number"
+        return f"the readout differs by up to {self.worst:.3g}"
+
 
 def compare(
     program: Program, golden: Trace, network: Network, trace: Trace, *, target: str, importer: Importer
@@ -54,7 +59,7 @@ def compare(
     readouts = compare_readouts(program, golden, network.program, trace)
     first = first_divergence(program, golden, trace, wrong) if wrong else None
     sources, ties = find_sources(program, golden, network, trace, wrong)
-    word, reason = _judge(golden, spiking, wrong, readouts, sources, ties=ties)
+    word, reason = _judge(golden, spiking, compared, wrong, readouts, sources, ties=ties)
     if not wrong and not readouts.within:
         sources = [program.readout]
     return Verdict(
@@ -78,7 +83,7 @@ def _compare_values(
     """Return the Verdict on a run without spikes: node by node, and from end to end."""
     readouts = compare_readouts(program, golden, network.program, trace)
     sources, compared = stateless.faults(program, network, golden)
-    differ = f"no node spikes; the readout differs by at most {readouts.worst:.3g}"
+    differ = f"no node spikes; {readouts}"
     word: Word = "DIVERGENT"
     if sources:
         reason = f"{differ}: more than float32 rounding explains in {', '.join(sources)}, fed the runtime's own values"
@@ -103,18 +108,17 @@ def _compare_values(
 
 
 def _judge(
-    golden: Trace, spiking: list[str], wrong: dict[str, int], readouts: Readouts, sources: list[str], *, ties: bool
+    golden: Trace,
+    spiking: list[str],
+    compared: list[str],
+    wrong: dict[str, int],
+    readouts: Readouts,
+    sources: list[str],
+    *,
+    ties: bool,
 ) -> tuple[Word, str]:
-    differ = f"the readout differs by up to {readouts.worst:.3g}"
-    if np.isnan(readouts.worst):
-        differ = "the output has another shape or is not a number"
-    if not golden.count:
-        return "SILENT", "nothing spiked, so nothing is proved; give an input that makes the network spike"
     if not wrong:
-        if readouts.within:
-            quiet = [name for name in spiking if not golden.spikes[name].count]
-            return "EXACT", "every spike is equal" + (f"; {', '.join(quiet)} never fired" if quiet else "")
-        return "DIVERGENT", f"every spike is equal, but {differ}, more than float32 rounding explains"
+        return _judge_equal(golden, spiking, compared, readouts)
     if not sources:
         return "DIVERGENT", "every node alone gives the reference's spikes: the graph is wired differently"
     if ties and readouts.same_decision:
@@ -122,6 +126,22 @@ def _judge(
     if ties:
         return "DIVERGENT", "the differences start within float32 rounding of a threshold, but a decision changed"
     return "DIVERGENT", f"{', '.join(sources)} differ even when fed the reference's own spikes"
+
+
+def _judge_equal(golden: Trace, spiking: list[str], compared: list[str], readouts: Readouts) -> tuple[Word, str]:
+    """Return the verdict where no spike that was recorded differs."""
+    missing = [name for name in spiking if name not in compared]
+    unseen = f"; no spikes of {', '.join(missing)} were recorded" if missing else ""
+    if not readouts.within:
+        equal = "every spike is equal" if compared else "no spike was compared"
+        more = "" if np.isnan(readouts.worst) else ", more than float32 rounding explains"
+        return "DIVERGENT", f"{equal}, but {readouts}{more}{unseen}"
+    if not golden.count:
+        return "SILENT", "nothing spiked, so nothing is proved; give an input that makes the network spike"
+    quiet = [name for name in compared if not golden.spikes[name].count]
+    if len(quiet) == len(compared):
+        return "SILENT", f"nothing spiked where spikes were recorded, so nothing is proved{unseen}"
+    return "EXACT", "every spike is equal" + (f"; {', '.join(quiet)} never fired" if quiet else "") + unseen
 
 
 def differing(golden: Trace, trace: Trace, name: str) -> int:
@@ -132,6 +152,8 @@ def differing(golden: Trace, trace: Trace, name: str) -> int:
 
 def compare_readouts(program: Program, golden: Trace, other: Program, trace: Trace) -> Readouts:
     """Compare the readouts, each taken as its own contract says."""
+    if _finite(golden) and not _finite(trace):  # no reduction must hide it: the argmax of a NaN is a class
+        return Readouts(same_decision=False, worst=np.nan, within=False)
     ours, theirs = golden.read(program.contract.readout), trace.read(other.contract.readout)
     gap = np.abs(ours - theirs)
     worst = float(np.max(gap))
@@ -140,6 +162,10 @@ def compare_readouts(program: Program, golden: Trace, other: Program, trace: Tra
     same = bool(np.array_equal(decision(ours), decision(theirs)))
     within = worst == 0.0 or bool(np.all(gap <= readout_bound(program, golden)))
     return Readouts(same, worst, within)
+
+
+def _finite(trace: Trace) -> bool:
+    return all(np.isfinite(values).all() for values in trace.outputs.values())
 
 
 def first_divergence(program: Program, golden: Trace, trace: Trace, wrong: dict[str, int]) -> Divergence:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurofer.backends import reference, registry
-from neurofer.ir import BINARY, Contract
+from neurofer.ir import BINARY, Contract, Readout
 from neurofer.ir import nodes as n
 from neurofer.verify.compare import compare
 from tests.networks import convolutional, in_a_row, recurrent, replaced, residual, spikes_for
@@ -145,3 +145,39 @@ def test_a_tie_does_not_hide_a_wrong_readout():
     verdict = judge(network(1.0), network(1.5), "spikingjelly", x)
     assert verdict.verdict == "DIVERGENT"
     assert verdict.sources == ["spike", "output"]
+
+
+def recorded(program, spikes=None, outputs=None):
+    """The verdict on a simulator that recorded some of what the reference did, and these outputs."""
+    golden = reference.run(program, spikes_for(program))
+    kept = golden.spikes if spikes is None else {name: golden.spikes[name] for name in spikes}
+    trace = replace(golden, spikes=kept, outputs=golden.outputs if outputs is None else outputs(golden))
+    return compare(program, golden, reference.load(program), trace, target="norse", importer="stock")
+
+
+def test_a_run_that_records_no_spike_proves_nothing():
+    verdict = recorded(convolutional(), spikes=[])
+    assert (verdict.verdict, verdict.spikes_compared, verdict.nodes_compared) == ("SILENT", 0, 0)
+    assert "no spikes of spike1, pool, spike2 were recorded" in verdict.reason
+
+
+def test_a_run_that_records_only_a_quiet_node_proves_nothing():
+    program = with_neuron(convolutional(LIF), "spike2", theta=1e6, delta=None)
+    verdict = recorded(program, spikes=["spike2"])
+    assert verdict.verdict == "SILENT"
+    assert "spike1, pool" in verdict.reason
+
+
+def test_nodes_that_were_not_recorded_are_named():
+    verdict = recorded(convolutional(LIF), spikes=["spike1"])
+    assert verdict.verdict == "EXACT"
+    assert verdict.reason == "every spike is equal; no spikes of pool, spike2 were recorded"
+
+
+@pytest.mark.parametrize("reduction", ["last", "rate", "sum", "argmax"])
+def test_an_output_that_is_no_number_is_another_one(reduction):
+    program = convolutional(LIF)
+    program = program.with_contract(replace(program.contract, readout=Readout(reduction)))
+    verdict = recorded(program, outputs=lambda golden: {k: np.full_like(v, np.nan) for k, v in golden.outputs.items()})
+    assert verdict.verdict == "DIVERGENT"
+    assert "is not a number" in verdict.reason
