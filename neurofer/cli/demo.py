@@ -81,7 +81,7 @@ def _export(folder: Path, checkpoint: str, target: str, out: Path) -> Report:
     from neurofer.cli.network import resolve
 
     subject = replace(resolve(str(folder / checkpoint)), name=str(out / checkpoint))
-    said = command_line("export", subject.name, to=target, samples=_SAMPLES)
+    said = command_line("export", subject.name, to=target, samples=_SAMPLES, out=out / target)
     order = Order(subject, writable_target(target), str(out / target), _SAMPLES, 0, "both", said)
     report, _ = export_bundle(order, folder / target)
     return report

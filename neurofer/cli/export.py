@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def export(
     network: options.Network,
     to: Annotated[str, typer.Option(help="Target, see neurofer targets; or the path of a .toml file.")],
-    out: options.Out,
+    out: options.Out = None,
     reset: options.Reset = None,
     input_size: options.InputSize = None,
     width: options.Width = None,
@@ -51,15 +51,17 @@ def export(
     from neurofer.cli.network import resolve
     from neurofer.report.bundle import check_free
 
-    check_free(out, force=force)
     target = writable_target(to)
+    folder = out or Path(f"{Path(network).resolve().stem}-{target.name}")
+    check_free(folder, force=force)
     changes = {"reset": reset, "input-size": input_size, "width": width, "steps": steps, "dt": dt}
     with doing(f"reading {network}"):
         subject = resolve(
             network, weights_seed=seed, reset=reset, input_size=input_size, width=width, steps=steps, dt=dt
         )
     flags = [flag for flag, given in (("--baseline", baseline), ("--exact", exact)) if given]
-    said = command_line("export", network, *flags, to=to, **changes, bits=bits, samples=samples, seed=seed)
+    chosen = {"out": out, "importer": None if importer == "both" else importer}
+    said = command_line("export", network, *flags, to=to, **changes, bits=bits, samples=samples, seed=seed, **chosen)
     if baseline:
         subject = baseline_of(subject)
     if exact or bits is not None:
@@ -68,9 +70,9 @@ def export(
         subject = under(subject, steps=STEPS)  # NIR says nothing about T
     if dt is None:
         subject = in_unit_of(target, subject)
-    order = Order(subject, target, str(out), samples, seed, importer, said)
-    report, code = export_bundle(order, out, force=force)
-    return Outcome(report, lambda console: _render(console, report, out), code)
+    order = Order(subject, target, str(folder), samples, seed, importer, said)
+    report, code = export_bundle(order, folder, force=force)
+    return Outcome(report, lambda console: _render(console, report, folder), code)
 
 
 def writable_target(name: str) -> Target:

@@ -142,7 +142,7 @@ def _render_one(console: Console, target: Target, columns: list[Column]) -> None
         console.print(f"  limit      {limit}")
     _render_matrix(console, columns)
     if target.artifact:
-        console.print(f"next: neurofer export NETWORK --to {target.name} --out DIR")
+        console.print(f"next: neurofer export NETWORK --to {target.name}")
 
 
 def _render_matrix(console: Console, columns: list[Column]) -> None:

@@ -170,7 +170,7 @@ def _render(console: Console, document: dict[str, Any]) -> None:
     )
     console.print(f"checkpoint: {document['checkpoint']}")
     target = "onnx" if document["which"] == "baseline" else "nir"
-    console.print(f"next: neurofer export {document['checkpoint']} --to {target} --out DIR")
+    console.print(f"next: neurofer export {document['checkpoint']} --to {target}")
 
 
 def _render_tuned(console: Console, document: dict[str, Any]) -> None:
@@ -182,4 +182,4 @@ def _render_tuned(console: Console, document: dict[str, Any]) -> None:
         f"kept: {kept}"
     )
     console.print(f"checkpoint: {document['checkpoint']}")
-    console.print(f"next: neurofer export {document['checkpoint']} --to nir --exact --out DIR")
+    console.print(f"next: neurofer export {document['checkpoint']} --to nir --exact")

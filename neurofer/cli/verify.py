@@ -188,4 +188,4 @@ def _render(console: Console, verification: Verification, code: int, *, emitted:
     elif "DIVERGENT" in words or "REFUSED" in words:
         console.print(f"next: neurofer inspect {verification.artifact}")
     elif not code and not Path(verification.artifact).is_dir():
-        console.print(f"next: neurofer export {verification.artifact} --to nir --out DIR")
+        console.print(f"next: neurofer export {verification.artifact} --to nir")

@@ -127,7 +127,7 @@ def _read_manifest(folder: Path) -> Manifest:
             "this folder is no bundle",
             where=str(folder),
             why=f"it has no {MANIFEST}",
-            next_step="make one with: neurofer export NETWORK --to nir --out DIR",
+            next_step="make one with: neurofer export NETWORK --to nir",
         )
     try:
         content = path.read_bytes()

@@ -1,5 +1,7 @@
 """``neurofer export``: what a bundle holds, for which target, and that it is the same every time."""
 
+import shlex
+
 import msgspec
 import numpy as np
 import pytest
@@ -35,6 +37,31 @@ def test_a_bundle_holds_the_program_its_sample_and_what_is_known(shared_bundle, 
     assert {f"{v.target}/{v.importer}": v.verdict for v in report.verification.targets} == manifest.verdict
     assert sum(node.spikes for node in report.spikes) == golden.count
     assert {energy.formula for energy in report.energy} == {"exact", "eq4-8"}
+
+
+def test_without_a_folder_the_bundle_is_named_by_network_and_target(cli, network_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["export", network_file, "--to", "nir", "--importer", "neurofer"]
+    assert cli(*command).code == 0
+    assert open_bundle("small-nir").manifest.artifact == "model.nir"
+    assert cli(*command).is_one_error("exists already", "small-nir", "--force")
+    assert cli(*command, "--force").code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["small-nir"]
+
+
+@pytest.mark.parametrize("options", [[], ["--out", "there"], ["--importer", "neurofer"]], ids=" ".join)
+def test_the_command_in_the_report_makes_the_same_bundle(cli, network_file, tmp_path, monkeypatch, options):
+    hashes, commands = [], []
+    command = ["neurofer", "export", str(network_file), "--to", "spikingjelly", *options]
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        assert cli(*command[1:]).code == 0
+        (made,) = (tmp_path / place).iterdir()
+        hashes.append(open_bundle(made).manifest.sha256)
+        commands.append(command := shlex.split(open_bundle(made).manifest.command))
+    assert hashes[0] == hashes[1]
+    assert commands[0] == commands[1]
 
 
 def test_files_are_readable_for_all(shared_bundle):
@@ -114,7 +141,7 @@ def test_the_baseline_of_a_recipe_goes_to_onnx_and_is_verified_from_the_bundle(c
     assert again.code == 0
     assert again.json()["targets"][0]["verdict"] == row["verdict"]
     assert open_bundle(tmp_path / "out").manifest.weights == "random"
-    assert result.json()["command"].endswith("--baseline --to onnx --width 4 --samples 1 --seed 0")
+    assert result.json()["command"].endswith(f"--baseline --to onnx --width 4 --samples 1 --seed 0 --out {out}")
     assert "relu" in cli("inspect", tmp_path / "out").out.lower()
     assert cli("energy", tmp_path / "out").is_one_error("ANN")
 
