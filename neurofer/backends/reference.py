@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,24 +18,7 @@ from neurofer.ir import nodes as n
 from neurofer.ir.nodes import Array
 
 CAPABILITIES = Capabilities(
-    nodes=frozenset(
-        {
-            n.Linear,
-            n.Conv1d,
-            n.Conv2d,
-            n.Scale,
-            n.SumPool2d,
-            n.AvgPool2d,
-            n.MaxPool2d,
-            n.BatchNorm,
-            n.Dropout,
-            n.Relu,
-            n.Concat,
-            n.Flatten,
-            n.Threshold,
-            n.Delay,
-        }
-    ),
+    nodes=frozenset(n.LAYERS),
     neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"}),
 )
 
@@ -63,14 +47,22 @@ def step_function(node: n.Node) -> Step:
         return partial(_neuron, node)
     if isinstance(node, n.Delay):
         return partial(_delay, node)
-    return lambda x, state: (stateless(node, x), state)
+    wide = widened(node)
+    return lambda x, state: (stateless(wide, x), state)
+
+
+def widened(node: n.Node) -> n.Node:
+    """Return ``node`` with its weights in float64, so that they are not converted again at every step."""
+    if isinstance(node, (n.Linear, n.Conv1d, n.Conv2d)):
+        return replace(node, weight=node.weight.astype(np.float64))
+    return node
 
 
 def stateless(node: n.Node, x: Array) -> Array:
     """Return the output of a node without memory for ``x`` ``[N, *shape]``."""
     match node:
         case n.Linear():
-            y = x @ node.weight.astype(np.float64).T
+            y = x @ node.weight.astype(np.float64, copy=False).T
             return np.asarray(y if node.bias is None else y + node.bias)
         case n.Conv1d() | n.Conv2d():
             return convolve(node, x)
@@ -97,21 +89,28 @@ def stateless(node: n.Node, x: Array) -> Array:
 
 
 def convolve(node: n.Conv1d | n.Conv2d, x: Array) -> Array:
-    """Return the convolution of ``x`` ``[N, C, *size]`` as one matrix product per group, in float64."""
-    samples, size = len(x), node.output_shape(x.shape[1:])[1:]
-    padded = np.pad(x, ((0, 0), (0, 0), *node.pads))
+    """Return the convolution of ``x`` ``[N, C, *size]`` as one matrix product per sample and group, in float64."""
+    size = node.output_shape(x.shape[1:])[1:]
+    channels, groups = len(node.weight), node.groups
+    weight = node.weight.astype(np.float64, copy=False).reshape(groups, channels // groups, -1)
+    y = np.empty((len(x), channels, *size))
+    for sample, out in zip(x, y, strict=True):  # one by one: the columns take room
+        out[...] = (weight @ _columns(node, sample, math.prod(size))).reshape(out.shape)
+    if node.bias is not None:
+        y += node.bias.reshape(-1, *(1,) * node.rank)
+    return y
+
+
+def _columns(node: n.Conv1d | n.Conv2d, x: Array, positions: int) -> Array:
+    """Return what each output of one sample ``[C, *size]`` sums up, ``[groups, C / groups * kernel, positions]``."""
+    padded = np.pad(x, ((0, 0), *node.pads))
     reach = tuple(d * (k - 1) + 1 for d, k in zip(node.dilation, node.kernel, strict=True))
-    windows = sliding_window_view(padded, reach, axis=tuple(range(2, x.ndim)))
+    windows = sliding_window_view(padded, reach, axis=tuple(range(1, x.ndim)))
     strides = tuple(slice(None, None, s) for s in node.stride)
     taps = tuple(slice(None, None, d) for d in node.dilation)
-    windows = windows[(slice(None), slice(None), *strides, *taps)]
     rank = node.rank
-    # [N, C, *size, *kernel] -> [N, groups, C / groups * kernel, positions]
-    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
-    columns = windows.transpose(order).reshape(samples, node.groups, -1, int(np.prod(size)))
-    weight = node.weight.astype(np.float64).reshape(node.groups, node.weight.shape[0] // node.groups, -1)
-    y = (weight @ columns).reshape(samples, -1, *size)
-    return np.asarray(y if node.bias is None else y + node.bias.reshape(-1, *(1,) * rank))
+    order = (0, *range(1 + rank, 1 + 2 * rank), *range(1, 1 + rank))  # [C, *size, *kernel] -> [C, *kernel, *size]
+    return windows[(slice(None), *strides, *taps)].transpose(order).reshape(node.groups, -1, positions)
 
 
 def _windows(x: Array, node: n.SumPool2d | n.AvgPool2d | n.MaxPool2d, fill: float = 0.0) -> Array:

@@ -23,23 +23,7 @@ from neurofer.ir.serde import NeuronWriter, nir_neuron
 from neurofer.ir.threshold import spike_threshold
 
 CAPABILITIES = Capabilities(
-    nodes=frozenset(
-        {
-            n.Linear,
-            n.Conv1d,
-            n.Conv2d,
-            n.Scale,
-            n.SumPool2d,
-            n.AvgPool2d,
-            n.MaxPool2d,
-            n.Dropout,
-            n.Relu,
-            n.Concat,
-            n.Flatten,
-            n.Threshold,
-            n.Delay,
-        }
-    ),
+    nodes=frozenset(n.LAYERS) - {n.BatchNorm},
     neurons=frozenset({"IF", "LIF", "CubaLIF", "I", "LI", "CubaLI"}),
 )
 

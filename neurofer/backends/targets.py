@@ -20,22 +20,6 @@ from neurofer.ir import nodes as n
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Importer = Literal["neurofer", "stock"]
 
-NODES = (
-    n.Linear,
-    n.Conv1d,
-    n.Conv2d,
-    n.Scale,
-    n.SumPool2d,
-    n.AvgPool2d,
-    n.MaxPool2d,
-    n.BatchNorm,
-    n.Dropout,
-    n.Relu,
-    n.Concat,
-    n.Flatten,
-    n.Threshold,
-    n.Delay,
-)
 NEURONS = ("IF", "LIF", "CubaLIF", "I", "LI", "CubaLI")
 
 
@@ -189,7 +173,7 @@ def _cells(can: Capabilities) -> dict[str, str]:
         return "yes" if value else "no"
 
     neurons = bool(can.neurons)
-    cells = {kind.__name__: yes(kind in can.nodes) for kind in NODES}
+    cells = {kind.__name__: yes(kind in can.nodes) for kind in n.LAYERS}
     cells |= {kind: yes(kind in can.neurons) for kind in NEURONS}
     cells["reset"] = _choice(can.resets) if neurons else "no"
     cells["compare"] = _choice(can.compares) if neurons else "no"

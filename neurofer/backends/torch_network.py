@@ -19,24 +19,7 @@ from neurofer.ir import nodes as n
 from neurofer.ir.nodes import Array, Coefficient
 from neurofer.ir.threshold import spike_threshold
 
-NODES: frozenset[type[n.Node]] = frozenset(
-    {
-        n.Linear,
-        n.Conv1d,
-        n.Conv2d,
-        n.Scale,
-        n.SumPool2d,
-        n.AvgPool2d,
-        n.MaxPool2d,
-        n.BatchNorm,
-        n.Dropout,
-        n.Relu,
-        n.Concat,
-        n.Flatten,
-        n.Threshold,
-        n.Delay,
-    }
-)
+NODES: frozenset[type[n.Node]] = frozenset(n.LAYERS)
 """Nodes that run as torch alone, the same in every torch simulator."""
 
 

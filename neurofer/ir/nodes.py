@@ -48,8 +48,12 @@ KINDS: tuple[type[Node], ...] = (
 )
 """Every node type."""
 
+LAYERS: tuple[type[Node], ...] = tuple(kind for kind in KINDS if kind not in (Input, Output, Neuron))
+"""Every node type that computes and is no Neuron."""
+
 __all__ = [
     "KINDS",
+    "LAYERS",
     "Array",
     "AvgPool2d",
     "BatchNorm",

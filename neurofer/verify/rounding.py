@@ -8,7 +8,7 @@ flips while its membrane is farther than that from the threshold was not flipped
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from neurofer.ir import Program, Trace
 from neurofer.ir import nodes as n
 from neurofer.ir.nodes import Array, Coefficient
 from neurofer.ir.trace import read
-from neurofer.verify.replay import drive
+from neurofer.verify.replay import drive, layer
 
 ROUNDING = 2.0**-23
 UNDERFLOW = 2.0**-126
@@ -56,9 +56,9 @@ class Bounded:
         return Bounded(value, np.where(condition, other.error, self.error))
 
 
-def load(program: Program) -> Network:
-    """Return the program ready to run on Bounded values."""
-    steps = {name: _step(node) for name, node in program.nodes.items()}
+def load(program: Program, only: Iterable[str] | None = None) -> Network:
+    """Return the program, or ``only`` some of its nodes, ready to run on Bounded values."""
+    steps = {name: _step(program.nodes[name]) for name in (program.nodes if only is None else only)}
     return Network(program, steps, Bounded.exact, lambda x: np.asarray(x.value), _join, "float64 with error bounds")
 
 
@@ -72,7 +72,8 @@ def _step(node: n.Node) -> Step:
         return lambda x, state: _charge_and_reset(node, x, state)[1:]
     if isinstance(node, n.Delay):
         return partial(_delay, reference.step_function(node))
-    return lambda x, state: (bounded(node, x), state)
+    function = bounded(node)
+    return lambda x, state: (function(x), state)
 
 
 def _delay(step: Step, x: Bounded, state: Any) -> tuple[Bounded, Any]:
@@ -82,43 +83,63 @@ def _delay(step: Step, x: Bounded, state: Any) -> tuple[Bounded, Any]:
     return Bounded(value, error), (values, errors)
 
 
-def bounded(node: n.Node, x: Bounded) -> Bounded:
-    """Return the output of a node without memory, with its bound.
+def bounded(node: n.Node) -> Callable[[Bounded], Bounded]:
+    """Return what gives the output of a node without memory, with its bound.
 
     A node of k terms turns inputs x off by e into outputs off by ``|W| e + (k + 2) * 2^-23 * (|W| (|x| + e) + |b|)``.
     """
-    value = reference.stateless(node, x.value)
     if isinstance(node, n.Threshold):
-        return Bounded(value, np.zeros_like(value))
+        return lambda x: Bounded.exact(reference.stateless(node, x.value))
     if isinstance(node, n.Relu):
-        above, below = np.maximum(x.value + x.error, 0.0) - value, value - np.maximum(x.value - x.error, 0.0)
-        return Bounded(value, np.maximum(above, below))
-    count, absolute = _terms(node)
-    if not count:
+        return _rectified
+    terms, node = _terms(node), reference.widened(node)
+    if terms is None:
         # a maximum is off by at most the largest error in its window; what only moves values moves their errors
-        return Bounded(value, reference.stateless(node, x.error))
-    size = reference.stateless(absolute, np.abs(x.value) + x.error)
-    passed = reference.stateless(absolute, x.error) - reference.stateless(absolute, np.zeros_like(x.error))
-    return Bounded(value, passed + (count + 2) * (ROUNDING * size + UNDERFLOW))
+        return lambda x: Bounded(reference.stateless(node, x.value), _applied(node, x.error))
+    count, absolute, linear = terms
+
+    def function(x: Bounded) -> Bounded:
+        size = reference.stateless(absolute, np.abs(x.value) + x.error)
+        error = _applied(linear, x.error) + (count + 2) * (ROUNDING * size + UNDERFLOW)
+        return Bounded(reference.stateless(node, x.value), error)
+
+    return function
 
 
-def _terms(node: n.Node) -> tuple[int, n.Node]:
-    """Return how many terms one output of ``node`` adds up, and the node that adds up their absolute values.
+def _rectified(x: Bounded) -> Bounded:
+    value = np.maximum(x.value, 0.0)
+    above, below = np.maximum(x.value + x.error, 0.0) - value, value - np.maximum(x.value - x.error, 0.0)
+    return Bounded(value, np.maximum(above, below))
 
-    No terms where values are only moved or compared.
+
+def _applied(node: n.Node, error: Array) -> Array:
+    """Return what ``node``, which takes zeros to zeros, makes of an error; most layers are fed exact spikes."""
+    if error.any():
+        return reference.stateless(node, error)
+    return np.zeros((len(error), *node.output_shape(error.shape[1:])))
+
+
+def _terms(node: n.Node) -> tuple[int, n.Node, n.Node] | None:
+    """Return how many terms one output of ``node`` adds up, what adds up their absolute values, and that without bias.
+
+    None where values are only moved or compared.
     """
     match node:
         case n.Linear() | n.Conv1d() | n.Conv2d():
-            bias = None if node.bias is None else np.abs(node.bias)
-            return node.weight[0].size + 1, replace(node, weight=np.abs(node.weight), bias=bias)
+            linear = replace(node, weight=np.abs(node.weight.astype(np.float64)), bias=None)
+            absolute = linear if node.bias is None else replace(linear, bias=np.abs(node.bias))
+            return node.weight[0].size + 1, absolute, linear
         case n.Scale():
-            return 1, n.Scale(np.abs(node.scale))
+            scale = n.Scale(np.abs(node.scale))
+            return 1, scale, scale
         case n.SumPool2d() | n.AvgPool2d():
-            return node.kernel[0] * node.kernel[1], node
+            return node.kernel[0] * node.kernel[1], node, node
         case n.BatchNorm():
             # three terms x w / s, mean w / s and bias; root and quotient of the factor round, too
-            return 8, replace(node, mean=-np.abs(node.mean), weight=np.abs(node.weight), bias=np.abs(node.bias))
-    return 0, node
+            weight, zero = np.abs(node.weight), np.zeros_like(node.mean)
+            norm = replace(node, mean=-np.abs(node.mean), weight=weight, bias=np.abs(node.bias))
+            return 8, norm, replace(norm, mean=zero, bias=zero)
+    return None
 
 
 def _charge_and_reset(node: n.Neuron, x: Bounded, state: Any) -> tuple[Bounded, Bounded, Any]:
@@ -148,17 +169,21 @@ def membranes(program: Program, golden: Trace, name: str) -> Iterator[tuple[Arra
     theta = node.theta if isinstance(node, (n.Neuron, n.Threshold)) and node.theta is not None else 0.0
     slack = ROUNDING * np.abs(theta)
     state: Any = None
-    for x in drive(load(program), golden, name):
+    for x in _drive(program, golden, name):
         if isinstance(node, n.Neuron):
             u, out, state = _charge_and_reset(node, x, state)
         else:
-            u, out = x, bounded(node, x)
+            u, out = x, bounded(node)(x)
         yield u.value, out.value, np.broadcast_to(u.error + slack, u.value.shape)
+
+
+def _drive(program: Program, golden: Trace, name: str) -> Iterator[Bounded]:
+    return drive(load(program, layer(program, name)), golden, name)
 
 
 def readout_bound(program: Program, golden: Trace) -> Array:
     """Return the bound on the float32 rounding error of the readout, ``[N, *shape]``."""
-    values = list(drive(load(program), golden, program.readout))
+    values = list(_drive(program, golden, program.readout))
     readout = program.contract.readout
     reduced = readout if readout.reduction in ("last", "rate") else type(readout)("sum")
     error = read(np.stack([x.error for x in values]), reduced)

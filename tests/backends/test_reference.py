@@ -1,5 +1,7 @@
 """The reference against torch in float64, and against loops over scalars."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,15 @@ def test_convolution(rank, data, rng):
     settings = {"stride": node.stride, "padding": node.padding, "dilation": node.dilation, "groups": node.groups}
     expected = torchs(torch.tensor(x), torch.tensor(weight), None if bias is None else torch.tensor(bias), **settings)
     close(convolve(node, x), expected)
+
+
+def test_a_convolution_lays_out_one_sample_at_a_time():
+    node, x = n.Conv2d(np.ones((1, 4, 5, 5), np.float32), padding=2), np.ones((16, 4, 32, 32))
+    tracemalloc.start()
+    convolve(node, x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * x[0].nbytes * 25  # all samples at once take 16 times that of one
 
 
 @given(PAIRS, PAIRS, st.data(), rngs)

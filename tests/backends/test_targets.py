@@ -129,9 +129,9 @@ def test_the_nir_column_is_what_nir_can_write(kind):
 
 def test_the_matrix_has_all_nodes_neurons_and_features():
     (column,) = room.support(room.load_target("reference"))
-    assert {kind.__name__ for kind in NODES} == {kind.__name__ for kind in room.NODES}
+    assert {kind.__name__ for kind in NODES} == {kind.__name__ for kind in n.LAYERS}
     features = {"reset", "compare", "v_reset", "per neuron", "groups", "padded sum pooling", "sums", "recurrent"}
-    assert set(column.cells) == {kind.__name__ for kind in room.NODES} | set(room.NEURONS) | features
+    assert set(column.cells) == {kind.__name__ for kind in n.LAYERS} | set(room.NEURONS) | features
 
 
 def test_the_cells_follow_what_a_backend_declares():
