@@ -28,7 +28,7 @@ def load(
             on the file as it is.
         dt: length of a step (s), for files of others.
         scheme: ``euler`` or ``exponential``, for files of others.
-        steps: number of steps, for files of others.
+        steps: number of steps, instead of the file's.
 
     Raises:
         ReadError: the file cannot be read.

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from neurofer.cli.network import Subject
+    from neurofer.energy import EnergyReport
     from neurofer.ir import Program, Trace
+    from neurofer.report.bundle import Bundle
 
 Formula = Literal["exact", "eq4-8", "paper-table3"]
+_FOREIGN = (
+    "the file does not say what enters it, so its first layers are counted as MACs of real values; "
+    "the input that is drawn for them is spikes, which would cost AC"
+)
 
 
 def energy(
@@ -25,7 +31,12 @@ def energy(
     formula: Annotated[Formula, typer.Option(help="What is counted.")] = "exact",
     profile: Annotated[str, typer.Option(help="Energy per operation, of targets/profiles.")] = "cmos45",
     input_size: options.InputSize = None,
-    samples: Annotated[int, typer.Option(min=0, help="Samples to run; 0 for the ANN's side alone.")] = 1,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Samples to run; 0 for the ANN's side alone.", show_default="1, for paper-table3 of a recipe 0"
+        ),
+    ] = None,
     steps: options.Steps = None,
     density: Annotated[
         float | None,
@@ -40,6 +51,8 @@ def energy(
     paper-table3 is what the authors' code computes, with its own settings, and is not physical.
     A bundle brings its recorded sample; a recipe or checkpoint takes samples of its data; other input is drawn.
     """
+    from dataclasses import replace
+
     from neurofer.energy import estimate, read_profile
 
     if formula == "paper-table3" and input_size is not None:
@@ -49,11 +62,18 @@ def energy(
             next_step="leave it out, or use --formula eq4-8 or exact",
         )
     constants = read_profile(profile)
+    if samples is None:  # Table 3 weighs an ANN of its own, which needs no sample
+        quick = formula == "paper-table3" and density is None and not network.endswith(".nir")
+        samples = 0 if quick else 1
     subject = _resolve(network, input_size, steps, seed, calibrate=samples > 0)
     program = subject.snn if subject.bundle else _plain(subject.snn)
     ann = None if subject.ann is None else _plain(subject.ann)
     trace, origin = _record(subject, program, samples, density, seed)
     report = estimate(program, ann, trace, profile=constants, formula=formula, weights=subject.weights)
+    if subject.bundle is not None:
+        report = _with_ann(report, subject.bundle)
+    if subject.graph is not None and any(layer.macs for layer in report.layers):
+        report = replace(report, notes=(*report.notes, _FOREIGN))
     document = {"network": subject.name, "sample": origin, **_fields(report)}
     return Outcome(document, lambda console: _render(console, document))
 
@@ -102,12 +122,36 @@ def _record(
         return reference.run(program, x), origin
 
 
+def _with_ann(report: EnergyReport, bundle: Bundle) -> EnergyReport:
+    """Return an estimate of a bundle with the side of its ANN, which the bundle's report knows by the same formula."""
+    from dataclasses import replace
+
+    from neurofer.report.bundle import REPORT
+    from neurofer.report.report import read_report
+
+    known = [
+        energy
+        for energy in read_report(bundle.folder / REPORT).energy
+        if (energy.formula, energy.profile) == (report.formula, report.profile)
+    ]
+    if not known:
+        return report
+    macs = {layer.name: layer.macs_ann for layer in known[0].layers}
+    e_ann, e_snn = known[0].e_ann_mj, report.e_snn_mj
+    return replace(
+        report,
+        e_ann_mj=e_ann,
+        ratio=e_ann / e_snn if e_ann is not None and e_snn else None,
+        layers=tuple(replace(layer, macs_ann=macs.get(layer.name)) for layer in report.layers),
+    )
+
+
 def _refuse_density(density: float | None) -> None:
     if density is not None:
         raise UsageError("there is no input to draw", where="--density", next_step="leave it out")
 
 
-def _fields(report: Any) -> dict[str, Any]:
+def _fields(report: EnergyReport) -> dict[str, Any]:
     import dataclasses
 
     return {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
@@ -116,28 +160,30 @@ def _fields(report: Any) -> dict[str, Any]:
 def _render(console: Console, document: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from neurofer.report.markdown import number, per_inference
+
     shape = " x ".join(map(str, document["input_shape"]))
     console.print(
         f"{document['network']}: formula {document['formula']}, profile {document['profile']}, input {shape}, "
         f"{document['steps']} steps, weights: {document['weights']}, sample: {document['sample']}"
     )
-    table = Table(box=None, pad_edge=False)
+    table = Table(title="per inference", title_justify="left", box=None, pad_edge=False)
     for title in ("layer", "kind", "input"):
         table.add_column(title, no_wrap=True)
     for title in ("ANN MAC", "rate in", "rate out", "AC", "AC nonzero", "MAC", "nJ"):
         table.add_column(title, justify="right", no_wrap=True)
     for layer in document["layers"]:
         nanojoule = None if layer.energy_pj is None else layer.energy_pj / 1e3
-        counts = (layer.acs, layer.acs_nnz, layer.macs)
+        counts = (per_inference(count, document["samples"]) for count in (layer.acs, layer.acs_nnz, layer.macs))
         table.add_row(
             layer.name,
             layer.kind,
             layer.input_class,
-            _number(layer.macs_ann),
-            _number(layer.rate_in),
-            _number(layer.rate_out),
-            *map(_number, counts),
-            _number(nanojoule),
+            number(layer.macs_ann),
+            number(layer.rate_in),
+            number(layer.rate_out),
+            *map(number, counts),
+            number(nanojoule),
         )
     console.print(table)
     for key, label in (("e_ann_mj", "ANN"), ("e_snn_mj", "SNN")):
@@ -147,9 +193,3 @@ def _render(console: Console, document: dict[str, Any]) -> None:
         console.print(f"ratio: {document['ratio']:.4g} (ANN / SNN)")
     for note in document["notes"]:
         console.print(f"note: {note}")
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

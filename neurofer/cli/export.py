@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, STEPS, Importers, check, condense, show
+from neurofer.cli.check import DENSITY, Importers, check, condense, show, verified
 from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import RefusedError, UsageError
 
@@ -66,8 +66,6 @@ def export(
         subject = baseline_of(subject)
     if exact or bits is not None:
         subject = on_grid(subject, bits)
-    if subject.graph is not None and steps is None:
-        subject = under(subject, steps=STEPS)  # NIR says nothing about T
     if dt is None:
         subject = in_unit_of(target, subject)
     order = Order(subject, target, str(folder), samples, seed, importer, said)
@@ -282,7 +280,7 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
     """Verify what was written, as it is read back."""
     from neurofer.backends.registry import SIMULATORS
     from neurofer.ir import serde
-    from neurofer.verify import Verification, verify_onnx
+    from neurofer.verify import verify_onnx
 
     if order.target.backend == "onnx":
         note("running in ONNX Runtime ...")
@@ -292,14 +290,7 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
         on = (order.target.backend,) if dialect else SIMULATORS
         graph = serde.read_graph(artifact.path) if dialect else None
         rows = check(artifact.program, golden, on=on, importer=order.importer, graph=graph)
-    return Verification(
-        artifact=order.bundle,
-        steps=golden.steps,
-        samples=golden.samples,
-        targets=rows,
-        weights=order.subject.weights,
-        input=origin,
-    )
+    return verified(order.bundle, golden, rows, weights=order.subject.weights, sample=origin)
 
 
 def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Verification, origin: str) -> Report:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from neurofer.cli.network import Subject
     from neurofer.passes import Proof
+    from neurofer.report.bundle import Bundle
 
 _SCHEMA = "neurofer.inspect/1"
 
@@ -45,12 +46,15 @@ def inspect(
         scheme=scheme,
         calibrate=False,
     )
-    document = describe(subject, lowered=lowered)
+    document = describe(subject, lowered=lowered, steps_given=steps is not None)
     return Outcome(document, lambda console: _render(console, document))
 
 
-def describe(subject: Subject, *, lowered: bool = False) -> dict[str, Any]:
-    """Return the document of a network: its counts are those before any pass, its nodes and edges as asked for."""
+def describe(subject: Subject, *, lowered: bool = False, steps_given: bool = False) -> dict[str, Any]:
+    """Return the document of a network: its counts are those before any pass, its nodes and edges as asked for.
+
+    A bundle holds the program after the passes: its report knows the parameters before.
+    """
     from neurofer.passes import prove
 
     program, shown = subject.snn, subject.lowered if lowered else subject.snn
@@ -77,8 +81,17 @@ def describe(subject: Subject, *, lowered: bool = False) -> dict[str, Any]:
         "nodes": nodes,
         "edges": [[edge.source, edge.target, edge.delay] for edge in shown.edges],
         "contract": shown.contract,
+        "steps_said": subject.graph is None or steps_given,
+        "params_before_passes": None if subject.bundle is None else _trained_parameters(subject.bundle),
         "proof": proofs if any(proof.proved and shown.nodes[proof.node].synaptic for proof in proofs) else [],
     }
+
+
+def _trained_parameters(bundle: Bundle) -> int:
+    from neurofer.report.bundle import REPORT
+    from neurofer.report.report import read_report
+
+    return read_report(bundle.folder / REPORT).parameters
 
 
 def _render(console: Console, document: dict[str, Any]) -> None:
@@ -86,8 +99,15 @@ def _render(console: Console, document: dict[str, Any]) -> None:
 
     contract = document["contract"]
     console.print(f"{document['network']}: {len(document['nodes'])} nodes, {len(document['edges'])} edges")
-    console.print(f"parameters     {document['params']:,} ({document['params_mb']:.2f} MB in float32)")
-    console.print(f"multiply-adds  {document['mult_adds']:,} per sample, T = {contract.steps}")
+    before = document["params_before_passes"]
+    exported = (
+        ""
+        if before in (None, document["params"])
+        else f"; as exported, {before:,} before BatchNorm was folded and pooling lowered"
+    )
+    console.print(f"parameters     {document['params']:,} ({document['params_mb']:.2f} MB in float32{exported})")
+    guessed = "" if document["steps_said"] else ", which is not in the file: set it with --steps"
+    console.print(f"multiply-adds  {document['mult_adds']:,} per sample, T = {contract.steps}{guessed}")
     console.print(f"weights        {document['weights']}")
     console.print(
         f"contract       dt {contract.dt:g} s, {contract.scheme}, input {contract.encoder}, "

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from neurofer.errors import UsageError
+from neurofer.cli.outcome import note
+from neurofer.errors import NeuroferError, UsageError
 
 if TYPE_CHECKING:
     import nir
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from neurofer.train.recipe import Recipe
 
 Weights = Literal["trained", "random", "file"]
+STEPS = 100
+"""Steps of a file that does not say how many it is meant for."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def resolve(
         name: recipe, ``.toml`` file, ``.safetensors`` checkpoint, ``.nir`` file or bundle folder.
         weights_seed: of a recipe's weights.
         reset, input_size, width: overrides of a recipe: reset kind, height and width, channels of the first layer.
-        steps: T, instead of the recipe's or file's.
+        steps: T, instead of the recipe's or file's; a file of others says none and gets ``STEPS``.
         dt: step in seconds, for recipes and for ``.nir`` files of others.
         scheme: discretisation, for ``.nir`` files of others.
         calibrate: whether random weights are made to spike; shapes and counts do not need it.
@@ -162,18 +165,37 @@ def _from_bundle(name: str) -> Subject:
 
 
 def _from_nir(name: str, dt: float | None, scheme: Scheme | None, steps: int | None) -> Subject:
-    from dataclasses import replace
-
     from neurofer.ir import serde
 
-    program = serde.read(name, dt=dt, scheme=scheme, steps=steps)
     graph = serde.read_graph(name)
     ours = "neurofer" in (graph.metadata or {})
-    if ours and (dt is not None or scheme is not None):
-        raise UsageError("the file fixes dt and scheme itself", where=name, next_step="leave out --dt and --scheme")
-    if steps is not None:
-        program = program.with_contract(replace(program.contract, steps=steps))
+    try:
+        program = serde.from_nir(graph, dt=dt, scheme=scheme, steps=steps if ours else steps or STEPS)
+    except NeuroferError as error:
+        error.locate(name)
+        raise
+    _warn_of_long_steps(program)
     return Subject(name, program, "file", graph=None if ours else graph)
+
+
+def _warn_of_long_steps(program: Program) -> None:
+    """Tell of neurons that Euler's scheme makes oscillate: their time constant is shorter than a step."""
+    import numpy as np
+
+    from neurofer.ir.nodes import Neuron
+
+    names = [
+        name
+        for name, node in program.nodes.items()
+        if isinstance(node, Neuron)
+        and any(alpha is not None and np.any(np.asarray(alpha) < 0) for alpha in (node.alpha_mem, node.alpha_syn))
+    ]
+    if names:
+        dt = program.contract.dt
+        note(
+            f"a step of {dt:g} s is longer than a time constant of {', '.join(names)}: Euler's scheme is unstable there"
+        )
+        note("  next: give a shorter --dt, or --scheme exponential")
 
 
 def _from_checkpoint(name: str, steps: int | None, dt: float | None) -> Subject:

@@ -8,26 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import (
-    DENSITY,
-    STEPS,
-    Importers,
-    check,
-    parse_targets,
-    read_input,
-    show,
-)
+from neurofer.cli.check import DENSITY, Importers, check, parse_targets, read_input, show, verified
 from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
-    import nir
     from rich.console import Console
 
     from neurofer.cli.network import Subject
     from neurofer.ir import Program, Trace
     from neurofer.report.bundle import Bundle
     from neurofer.verify import Verification
+
+Samples = Annotated[int | None, typer.Option(min=1, help="Samples to record or draw.", show_default="1")]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Seed of drawn input and of a recipe's weights.", show_default="0")
+]
 
 
 def verify(
@@ -46,8 +42,8 @@ def verify(
         float | None, typer.Option(min=0.0, max=1.0, help="Draw Bernoulli spikes.", show_default=str(DENSITY))
     ] = None,
     steps: options.Steps = None,
-    samples: options.Samples = 1,
-    seed: options.Seed = 0,
+    samples: Samples = None,
+    seed: Seed = None,
     dt: options.Dt = None,
     scheme: options.Scheme = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where a simulator is not installed.")] = False,
@@ -59,22 +55,22 @@ def verify(
     Exit code: 1 DIVERGENT or SILENT, 2 REFUSED, 3 wrong call or input, 4 not installed; only rows of our importer
     count, unless --importer stock.
     """
+    from neurofer.backends.registry import SIMULATORS
     from neurofer.verify import exit_code
 
     named = parse_targets(on)
-    drawing = {"--input": input, "--density": density, "--samples": samples if samples != 1 else None}
+    drawing = {"--input": input, "--density": density, "--samples": samples}
     if Path(artifact).is_dir():
-        given = {**drawing, "--steps": steps, "--dt": dt, "--scheme": scheme, "--seed": seed or None}
+        given = {**drawing, "--steps": steps, "--dt": dt, "--scheme": scheme, "--seed": seed}
         _refuse_drawing(artifact, given)
         verification, emitted = verify_bundle(artifact, named, importer)
     else:
         from neurofer.cli.network import resolve
 
-        subject = resolve(artifact, steps=steps, dt=dt, scheme=scheme, weights_seed=seed)
-        program, golden, origin = _record(subject, input, density, steps, samples, seed)
-        verification = _verification(
-            subject.name, program, golden, named, importer, subject.graph, subject.weights, origin
-        )
+        subject = resolve(artifact, steps=steps, dt=dt, scheme=scheme, weights_seed=seed or 0)
+        program, golden, origin = _record(subject, input, density, 1 if samples is None else samples, seed or 0)
+        rows = check(program, golden, on=named or SIMULATORS, importer=importer, graph=subject.graph)
+        verification = verified(subject.name, golden, rows, weights=subject.weights, sample=origin)
         emitted = subject.graph is None and not subject.baseline
     only = "stock" if all(row.importer == "stock" for row in verification.targets) else importer
     code = exit_code(verification.targets, importer=only, named=named is not None, strict=strict)
@@ -93,6 +89,7 @@ def _refuse_drawing(artifact: str, options: dict[str, Any]) -> None:
 def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Importers) -> tuple[Verification, bool]:
     """Verify a bundle from what it holds, after checking its hashes; also whether stock importers read another form."""
     from neurofer.backends.registry import SIMULATORS
+    from neurofer.ir import serde
     from neurofer.report.bundle import open_bundle
 
     bundle = open_bundle(artifact)
@@ -103,13 +100,13 @@ def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Import
     dialect = bundle.manifest.backend in SIMULATORS
     on = named or ((bundle.manifest.backend,) if dialect else SIMULATORS)
     manifest = bundle.manifest
-    graph = _graph(bundle.artifact) if dialect else None
-    found = _verification(artifact, program, golden, on, importer, graph, manifest.weights, manifest.sample)
-    return found, not dialect
+    graph = serde.read_graph(bundle.artifact) if dialect else None
+    rows = check(program, golden, on=on, importer=importer, graph=graph)
+    return verified(artifact, golden, rows, weights=manifest.weights, sample=manifest.sample), not dialect
 
 
 def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
-    from neurofer.verify import Verification, verify_onnx
+    from neurofer.verify import verify_onnx
 
     if named:
         raise UsageError("an ONNX bundle runs in ONNX Runtime alone", where=artifact, next_step="leave out --on")
@@ -117,24 +114,11 @@ def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -
     golden = bundle.golden(program)
     note("running in ONNX Runtime ...")
     rows = [verify_onnx(program, golden, bundle.artifact, target=bundle.manifest.target)]
-    return Verification(
-        artifact=artifact,
-        steps=golden.steps,
-        samples=golden.samples,
-        targets=rows,
-        weights=bundle.manifest.weights,
-        input=bundle.manifest.sample,
-    )
-
-
-def _graph(path: Path) -> nir.NIRGraph:
-    from neurofer.ir import serde
-
-    return serde.read_graph(path)
+    return verified(artifact, golden, rows, weights=bundle.manifest.weights, sample=bundle.manifest.sample)
 
 
 def _record(
-    subject: Subject, path: Path | None, density: float | None, steps: int | None, samples: int, seed: int
+    subject: Subject, path: Path | None, density: float | None, samples: int, seed: int
 ) -> tuple[Program, Trace, str]:
     """Run the reference on the input that was asked for."""
     from neurofer.backends import reference
@@ -147,35 +131,10 @@ def _record(
     elif density is None and (sample := subject.sample(samples=samples, seed=seed)):
         x, origin = sample.x, sample.origin
     else:
-        length = steps or (STEPS if subject.graph is not None else program.contract.steps)
         chosen = DENSITY if density is None else density
-        x, origin = draw_input(program, steps=length, samples=samples, density=chosen, seed=seed)
+        x, origin = draw_input(program, steps=program.contract.steps, samples=samples, density=chosen, seed=seed)
     with doing("running the reference"):
         return program, reference.run(program, x), origin
-
-
-def _verification(
-    artifact: str,
-    program: Program,
-    golden: Trace,
-    on: tuple[str, ...] | None,
-    importer: Importers,
-    graph: nir.NIRGraph | None,
-    weights: str,
-    origin: str,
-) -> Verification:
-    from neurofer.backends.registry import SIMULATORS
-    from neurofer.verify import Verification
-
-    rows = check(program, golden, on=on or SIMULATORS, importer=importer, graph=graph)
-    return Verification(
-        artifact=artifact,
-        steps=golden.steps,
-        samples=golden.samples,
-        targets=rows,
-        weights=weights,
-        input=origin,
-    )
 
 
 def _render(console: Console, verification: Verification, code: int, *, emitted: bool) -> None:

@@ -9,13 +9,14 @@ metadata is right wherever NIR can say it; `unsaid` lists where it cannot.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nir
 import numpy as np
 
-from neurofer.errors import NeuroferError, Problem, ProgramError, ReadError, RefusedError
+from neurofer.errors import NeuroferError, Problem, ProgramError, ReadError, RefusedError, UsageError
 from neurofer.ir import nodes as n
 from neurofer.ir.contract import Contract, Scheme
 from neurofer.ir.nir_file import read_graph, write_graph
@@ -56,6 +57,7 @@ def read(
     Raises:
         ReadError: no such file, not HDF5, truncated, no NIR graph, unknown nodes, damaged values.
         ProgramError: the graph is no program.
+        UsageError: dt or scheme for a file of ours.
     """
     graph = read_graph(path)
     try:
@@ -146,18 +148,21 @@ def from_nir(
         graph: a graph, with or without nested graphs.
         dt: length of a step in seconds, for graphs of others; default: the metadata's ``dt``, else 1e-4.
         scheme: ``euler`` (default) or ``exponential``, for graphs of others.
-        steps: number of steps T of the contract, for graphs of others.
+        steps: number of steps T of the contract; default: the graph's, if it is ours, else 1.
 
     Raises:
+        UsageError: dt or scheme for a graph of ours, which fixes both.
         ReadError: unknown nodes, values that are not finite, metadata that contradict the graph; all at once.
         ProgramError: shapes that do not fit, or a cycle without a neuron or a Delay.
     """
     metadata: Mapping[str, Any] = graph.metadata if isinstance(graph.metadata, dict) else {}
     if "neurofer" in metadata:
+        if given := [name for name, value in (("dt", dt), ("scheme", scheme)) if value is not None]:
+            raise UsageError("the file fixes dt and scheme itself", next_step=f"leave out {' and '.join(given)}")
         program = decode(unnest(graph), metadata["neurofer"])
         if problems := [Problem(name, why) for name, node in program.nodes.items() for why in node.not_finite()]:
             raise ReadError("the graph cannot be read", problems=problems)
-        return program
+        return program if steps is None else program.with_contract(replace(program.contract, steps=steps))
     contract = Contract(_step_length(metadata) if dt is None else dt, scheme or "euler", 1 if steps is None else steps)
     flat, edges = flatten_graph(graph)
     nodes = _read_nodes(flat, contract)

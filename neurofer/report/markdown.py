@@ -17,7 +17,6 @@ def markdown(report: Report) -> str:
         _head(report),
         _verdicts(report.verification) if report.verification else "",
         _list("Exactness", exactness(report.proof, report.contract.steps)),
-        _list("Other checks", report.checks),
         *(_energy(energy) for energy in report.energy),
         _spikes(report),
         _list("What the artifact cannot say by itself", report.caveats),
@@ -63,7 +62,7 @@ def divergence(first: Divergence) -> str:
     """Return the first entry that differs, in words."""
     where = ", ".join(str(i) for i in first.neuron)
     return (
-        f"node {first.node}, step {first.step}, sample {first.sample}, neuron [{where}]: "
+        f"node {first.node!r}, step {first.step}, sample {first.sample}, neuron [{where}]: "
         f"membrane {first.membrane:.9g}, threshold {first.threshold:.9g}, margin {first.margin:.3g}"
     )
 
@@ -92,22 +91,30 @@ def _energy(energy: EnergyReport) -> str:
             layer.name,
             layer.kind,
             layer.input_class,
-            _number(layer.macs_ann),
-            _number(layer.rate_in),
-            _number(layer.acs),
-            _number(layer.macs),
-            _number(layer.energy_pj),
+            number(layer.macs_ann),
+            number(layer.rate_in),
+            number(per_inference(layer.acs, energy.samples)),
+            number(per_inference(layer.macs, energy.samples)),
+            number(layer.energy_pj),
         )
         for layer in energy.layers
     ]
     header = ("layer", "kind", "input", "MACs of the ANN", "rate in", "ACs", "MACs", "energy pJ")
-    total = f"ANN {_number(energy.e_ann_mj)} mJ, SNN {_number(energy.e_snn_mj)} mJ, ratio {_number(energy.ratio)}"
-    scope = f"Per inference, profile {energy.profile}; operations summed over {energy.samples} sample(s)."
+    total = f"ANN {number(energy.e_ann_mj)} mJ, SNN {number(energy.e_snn_mj)} mJ, ratio {number(energy.ratio)}"
+    scope = f"All per inference, mean over {energy.samples} sample(s); profile {energy.profile}."
     notes = "\n".join(f"- {note}" for note in energy.notes)
     return f"## Energy by formula {energy.formula}\n\n{total}. {scope}\n\n{table(header, rows)}\n\n{notes}".rstrip()
 
 
-def _number(value: float | None) -> str:
+def per_inference(count: int | None, samples: int) -> float | None:
+    """Return the mean over samples of a count; an integer where it is one."""
+    if count is None:
+        return None
+    return count // samples if count % samples == 0 else count / samples
+
+
+def number(value: float | None) -> str:
+    """Return a count or measure for a table."""
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -43,7 +43,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         accuracy: name -> share of test samples that are classified rightly; empty without training.
         spikes: of the recorded run, in the order of evaluation.
         verification: one verdict per target and importer; None for an ANN.
-        checks: what else was compared, in words.
         energy: one report per formula.
         caveats: what the artifact cannot say by itself.
         proof: of a network exported with ``--exact``, for every node whether float32 is exact; empty for others.
@@ -62,7 +61,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: dict[str, float] = {}
     spikes: list[NodeSpikes] = []
     verification: Verification | None = None
-    checks: list[str] = []
     energy: list[EnergyReport] = []
     caveats: list[str] = []
     proof: list[Proof] = []

@@ -1,6 +1,7 @@
 import pytest
 
 from neurofer.ir import serde
+from neurofer.report.report import read_report
 
 EQUATIONS = [(128, 707_791_872, 3.2558426112), (200, 1_838_103_552, 8.4552763392)]
 
@@ -25,6 +26,48 @@ def test_equations_4_to_8_at_two_sizes(size, macs, e_ann, cli):
     assert document["e_ann_mj"] == pytest.approx(e_ann, rel=1e-12)
     assert document["e_ann_mj"] == pytest.approx(macs * 4.6e-9, rel=1e-12)
     assert document["input_shape"] == [2, size, size]
+
+
+def test_table_3_asks_for_no_sample_unless_told(cli):
+    assert energy(cli, "spiking-fer", "--formula", "paper-table3")["samples"] == 0
+    assert energy(cli, "digits")["samples"] == 1
+
+
+def test_a_bundle_knows_the_energy_of_its_ann(cli, tmp_path):
+    out = tmp_path / "out"
+    assert cli("export", "digits", "--to", "nir", "--importer", "neurofer", "--out", out).code == 0
+    found, known = energy(cli, out), read_report(out / "report.json").energy[0]
+    assert found["e_ann_mj"] == known.e_ann_mj > 0
+    assert found["ratio"] == pytest.approx(known.ratio)
+    assert [layer["macs_ann"] for layer in found["layers"]] == [layer.macs_ann for layer in known.layers]
+    shown = cli("inspect", out, "--json").json()
+    assert shown["params"] < shown["params_before_passes"] == read_report(out / "report.json").parameters
+    assert "before BatchNorm was folded" in cli("inspect", out).out
+    priced = energy(cli, out, "--profile", "cmos45-int8")
+    assert (priced["e_ann_mj"], priced["ratio"]) == (None, None)
+
+
+def test_the_table_is_per_inference_and_the_document_counts_all_samples(cli, network_file):
+    one = energy(cli, network_file, "--density", "1")
+    three = energy(cli, network_file, "--density", "1", "--samples", "3")
+    assert [layer["acs"] for layer in three["layers"]] == [3 * layer["acs"] for layer in one["layers"]]
+    tables = [
+        [line.split() for line in cli("energy", network_file, "--density", "1", "--samples", n).out.splitlines()]
+        for n in (1, 3)
+    ]
+    assert tables[0][3:5] == tables[1][3:5]
+    assert tables[0][3][0] == "fc1"
+
+
+def test_a_file_that_does_not_say_what_enters_it_is_counted_as_values(cli, network, network_file, tmp_path):
+    graph = serde.to_nir(network())
+    graph.metadata = {}
+    serde.write(tmp_path / "other.nir", graph)
+    document = energy(cli, tmp_path / "other.nir")
+    assert document["steps"] == 100
+    assert document["layers"][0]["macs"] > 0
+    assert any("MACs of real values" in note for note in document["notes"])
+    assert not any("MACs of real values" in note for note in energy(cli, network_file)["notes"])
 
 
 def test_table_3_has_one_size(cli):

@@ -132,6 +132,12 @@ def test_a_bundle_takes_no_other_input(cli, shared_bundle):
     assert result.is_one_error("--density, --samples")
 
 
+@pytest.mark.parametrize("option", ["--samples", "--seed"])
+def test_a_bundle_takes_no_default_that_is_spelt_out_either(cli, shared_bundle, option):
+    value = {"--samples": "1", "--seed": "0"}[option]
+    assert cli("verify", shared_bundle, option, value).is_one_error(option)
+
+
 def save(path, x):
     np.save(path, x, allow_pickle=True)
 

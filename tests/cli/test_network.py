@@ -1,5 +1,6 @@
 """Networks by name: recipe, checkpoint, file, bundle."""
 
+import nir
 import numpy as np
 import pytest
 
@@ -59,7 +60,7 @@ def test_a_checkpoint_is_trained_and_knows_its_accuracy(tmp_path):
 def test_a_file_of_ours_fixes_its_time(network_file, network):
     assert resolve(str(network_file)).snn == network()
     assert resolve(str(network_file), steps=5).snn.contract.steps == 5
-    with pytest.raises(UsageError, match="leave out --dt"):
+    with pytest.raises(UsageError, match="leave out dt"):
         resolve(str(network_file), dt=1e-3)
 
 
@@ -71,6 +72,36 @@ def test_a_file_of_others_keeps_its_graph(tmp_path, network):
     assert subject.graph is not None
     assert subject.snn.contract.steps == 7
     assert resolve(str(tmp_path / "other.nir"), dt=2e-4).snn.nodes["if1"].gain == 2.0
+
+
+def test_steps_that_no_file_says_are_the_same_for_every_verb(cli, tmp_path, network):
+    graph = serde.to_nir(network())
+    graph.metadata = {}
+    path = tmp_path / "other.nir"
+    serde.write(path, graph)
+    assert resolve(str(path)).snn.contract.steps == 100
+    shown = cli("inspect", path)
+    assert "T = 100, which is not in the file" in shown.out
+    assert "not in the file" not in cli("inspect", path, "--steps", "7").out
+    assert cli("energy", path, "--json").json()["steps"] == 100
+    assert cli("verify", path, "--on", "norse", "--importer", "neurofer", "--json").json()["steps"] == 100
+
+
+def test_a_step_longer_than_a_time_constant_is_told(cli, tmp_path):
+    lif = nir.LIF(*(np.full(3, value) for value in (0.01, 1.0, 0.0, 1.0)), v_reset=np.zeros(3))
+    nodes = {"input": nir.Input({"input": np.array([3])}), "lif": lif, "output": nir.Output({"output": np.array([3])})}
+    path = tmp_path / "lif.nir"
+    nir.write(path, nir.NIRGraph(nodes, [("input", "lif"), ("lif", "output")]))
+    assert "longer than a time constant of lif" in cli("inspect", path, "--dt", "1").err
+    assert "longer" not in cli("inspect", path, "--dt", "1e-3").err
+    assert "longer" not in cli("inspect", path, "--dt", "1", "--scheme", "exponential").err
+
+
+def test_a_file_is_read_once(monkeypatch, network_file):
+    read, seen = serde.read_graph, []
+    monkeypatch.setattr("neurofer.ir.serde.read_graph", lambda path: seen.append(path) or read(path))
+    resolve(str(network_file))
+    assert len(seen) == 1
 
 
 def test_all_options_a_network_does_not_take_are_named(network_file):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurofer.errors import ProgramError, ReadError, RefusedError
+from neurofer.errors import ProgramError, ReadError, RefusedError, UsageError
 from neurofer.ir import BINARY, Contract, Edge, Program, serde
 from neurofer.ir import nodes as n
 from tests.ir.graphs import full, nir_programs, others
@@ -315,3 +315,13 @@ def test_a_name_is_refused_or_stored(tmp_path_factory, name):
         assert name in ("", ".") or "/" in name or not name.isprintable()
         return
     assert serde.read(path) == program
+
+
+@pytest.mark.parametrize("given", [{"dt": 5e-3}, {"scheme": "euler"}], ids=str)
+def test_a_file_of_ours_fixes_dt_and_scheme_and_takes_steps(tmp_path, given):
+    program = chain(n.Input((2,)), n.Neuron(), contract=Contract(steps=3))
+    serde.write(tmp_path / "ours.nir", program)
+    with pytest.raises(UsageError, match=r"ours\.nir: the file fixes dt and scheme itself\n  next: leave out"):
+        serde.read(tmp_path / "ours.nir", **given)
+    assert serde.read(tmp_path / "ours.nir").contract.steps == 3
+    assert serde.read(tmp_path / "ours.nir", steps=7).contract == replace(program.contract, steps=7)

@@ -11,7 +11,7 @@ def test_it_says_what_was_deployed_and_how_sure_that_is(report):
     assert "| weights | random |" in text
     assert "| accuracy, test | 87.5% |" in text
     assert "| norse | neurofer | norse 1 | EXACT | 1,234 | 0 |" in text
-    assert "node a, step 2, sample 0, neuron [1]: membrane 1.25, threshold 1, margin 0.25" in text
+    assert "node 'a', step 2, sample 0, neuron [1]: membrane 1.25, threshold 1, margin 0.25" in text
     assert "## Energy by formula exact" in text
     assert "## Energy by formula eq4-8" in text
     assert "- a: soft reset" in text
