@@ -56,6 +56,11 @@ class NeuroferError(Exception):
         self.where = f"{where}: {self.where}" if self.where else where
         self.args = (self._text(),)
 
+    def rename(self, old: str, new: str) -> None:
+        """Put the name that a file will have where the error tells the one that it has now."""
+        self.where = self.where.replace(old, new)
+        self.args = (self._text(),)
+
     def _text(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
         lines = [f"{head}: {self.why}" if self.why else head]

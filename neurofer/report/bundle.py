@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from neurofer.errors import BundleError, Problem, UsageError, WriteError
+from neurofer.files import cannot_write, write_file
 from neurofer.ir import Contract, Program, Trace, program_file, serde
 from neurofer.passes import Proof
 from neurofer.report.golden import read_golden
@@ -104,8 +105,12 @@ def open_bundle(folder: str | Path) -> Bundle:
     """
     folder = Path(folder)
     manifest = _read_manifest(folder)
-    problems = []
-    for name, expected in manifest.sha256.items():
+    problems = [
+        Problem(name, "this is no plain file name, and a bundle's files lie in its folder")
+        for name in sorted({manifest.artifact, *manifest.sha256})
+        if name in ("", ".", "..") or any(letter in name for letter in "/\\\0")
+    ]
+    for name, expected in () if problems else manifest.sha256.items():
         path = folder / name
         if not path.is_file():
             problems.append(Problem(name, "the file is missing"))
@@ -154,16 +159,22 @@ def sha256(path: Path) -> str:
 
 
 def seal(folder: Path, manifest: Manifest) -> Manifest:
-    """Hash all files of ``folder`` into the manifest, write it, and return it."""
+    """Hash all files of ``folder`` into the manifest, write it, and return it.
+
+    Raises:
+        WriteError: the folder is full.
+    """
     hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     manifest = msgspec.structs.replace(manifest, sha256=hashes)
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    write_file(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
 
 @contextlib.contextmanager
 def publish(folder: str | Path, *, force: bool = False, mark: str = MANIFEST) -> Iterator[Path]:
-    """Give an empty folder to fill; where that succeeds it becomes ``folder`` in one step, else nothing remains.
+    """Give an empty folder to fill; where that succeeds it becomes ``folder``, else nothing remains.
+
+    A new folder appears in one step. One that is replaced is first moved aside, and back if the new one cannot follow.
 
     Args:
         folder: must not exist yet.
@@ -175,23 +186,28 @@ def publish(folder: str | Path, *, force: bool = False, mark: str = MANIFEST) ->
     """
     folder = Path(folder).absolute()
     check_free(folder, force=force, mark=mark)
-    draft: Path | None = None
+    draft = _draft(folder)
+    try:
+        try:
+            yield draft
+        except WriteError as error:
+            error.rename(str(draft), str(folder))
+            raise
+        try:
+            _settle(draft)
+            _swap(draft, folder)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draft(folder: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        yield draft
-        _settle(draft)
-        _swap(draft, folder)
+        return Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
-        raise WriteError(
-            "cannot write",
-            where=str(folder),
-            why=error.strerror or str(error),
-            next_step="choose a folder with room to write in: --out DIR",
-        ) from error
-    finally:
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
+        raise cannot_write(folder, error) from error
 
 
 def check_free(folder: Path, *, force: bool, mark: str = MANIFEST) -> None:
@@ -227,7 +243,14 @@ def _swap(draft: Path, folder: Path) -> None:
     if not folder.exists():
         draft.rename(folder)
         return
-    old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
-    folder.rename(old / folder.name)
-    draft.rename(folder)
-    shutil.rmtree(old)
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
+    old = aside / folder.name
+    try:
+        folder.rename(old)
+        draft.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from neurofer.errors import BundleError
+from neurofer.files import cannot_write
 from neurofer.ir import Contract, Program, Spikes, Trace
 from neurofer.ir.nodes import Array, spikes
 
@@ -24,6 +25,9 @@ def write_golden(path: Path, trace: Trace, contract: Contract) -> None:
     Arrays: ``size`` [T, N]; ``input.NODE`` ``[T, N, *shape]``, of a constant input ``[N, *shape]``; ``spikes.NODE``
     packed along time and batch ``[ceil(T * N / 8), *shape]`` (`Spikes`); ``output.NODE`` ``[T, N, *shape]`` float64;
     ``readout`` ``[N, *shape]``.
+
+    Raises:
+        WriteError: the folder is full.
     """
     arrays: dict[str, Array] = {"size": np.array([trace.steps, trace.samples], dtype=np.int64)}
     for name, x in trace.inputs.items():
@@ -31,7 +35,10 @@ def write_golden(path: Path, trace: Trace, contract: Contract) -> None:
     arrays |= {_SPIKES + name: train.bits for name, train in trace.spikes.items()}
     arrays |= {_OUTPUT + name: x for name, x in trace.outputs.items()}
     arrays["readout"] = trace.read(contract.readout)
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    try:
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def read_golden(path: Path, program: Program) -> Trace:

@@ -10,6 +10,7 @@ import msgspec
 
 from neurofer.energy import EnergyReport, estimate, read_profile
 from neurofer.errors import BundleError
+from neurofer.files import write_file
 from neurofer.ir import Contract, Program, Trace
 from neurofer.passes import Proof, drop_dropout, fold_batchnorm
 from neurofer.verify.verdict import Verification
@@ -85,8 +86,12 @@ def read_report(path: str | Path) -> Report:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write ``report.json``."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    """Write ``report.json``.
+
+    Raises:
+        WriteError: the folder is full.
+    """
+    write_file(path, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
 def count_spikes(program: Program, trace: Trace) -> list[NodeSpikes]:

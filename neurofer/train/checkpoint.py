@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import neurofer
-from neurofer.errors import Problem, ReadError, UsageError, WriteError
-from neurofer.files import replace_file
+from neurofer.errors import Problem, ReadError, UsageError
+from neurofer.files import cannot_write, replace_file
 from neurofer.train.networks import Which, build_network
 from neurofer.train.recipe import Recipe
 
@@ -73,7 +74,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]
 
 
 def write_tensors(path: Path, write: Callable[[str], object]) -> Path:
-    """Write a file of safetensors or torch in one step; its folder is made if need be.
+    """Write a file in one step; its folder is made if need be.
 
     Raises:
         WriteError: the folder or the file cannot be written.
@@ -81,10 +82,19 @@ def write_tensors(path: Path, write: Callable[[str], object]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise WriteError("cannot write", where=str(path), why=why, next_step="choose a writable folder") from error
-    # torch.save turns a full disk into a RuntimeError
-    return replace_file(path, write, failures=(SafetensorError, RuntimeError))
+        raise cannot_write(path, error) from error
+    return replace_file(path, write, failures=(SafetensorError,))
+
+
+def write_state(path: Path, state: dict[str, Any]) -> Path:
+    """Write what training goes on from. It is put together in memory, as torch calls a full disk a fault of its own.
+
+    Raises:
+        WriteError: the folder or the file cannot be written.
+    """
+    image = io.BytesIO()
+    torch.save(state, image)
+    return write_tensors(path, lambda file: Path(file).write_bytes(image.getbuffer()))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str]:

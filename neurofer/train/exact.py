@@ -29,7 +29,7 @@ from neurofer.ir import nodes as n
 from neurofer.ir.trace import decision
 from neurofer.passes import drop_dropout, fold_batchnorm
 from neurofer.passes.lattice_value import exponent
-from neurofer.train.checkpoint import save_checkpoint, write_tensors
+from neurofer.train.checkpoint import save_checkpoint, write_state
 from neurofer.train.grid import deploy, levels, prepare, to_codes
 from neurofer.train.loop import Epoch, Run, accuracy, threads
 from neurofer.train.networks import build_network
@@ -113,7 +113,7 @@ def fine_tune(
             run.program()
         while len(run.epochs) < spec.epochs:
             epoch = run.advance()
-            write_tensors(state_file, lambda file: torch.save(run.state(), file))
+            write_state(state_file, run.state())
             if progress is not None:
                 progress(epoch)
         best = max(run.epochs, key=lambda epoch: epoch.accuracy)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from neurofer.data.dataset import Arrays, Dataset
 from neurofer.errors import ReadError, UsageError
-from neurofer.train.checkpoint import save_checkpoint, write_tensors
+from neurofer.train.checkpoint import save_checkpoint, write_state
 from neurofer.train.networks import Which, build_network, forward, present
 from neurofer.train.recipe import Loss, Recipe
 
@@ -88,7 +88,7 @@ def train(
             run.restore(state_file)
         while len(run.epochs) < spec.epochs:
             epoch = run.advance()
-            write_tensors(state_file, lambda file: torch.save(run.state(), file))
+            write_state(state_file, run.state())
             if progress is not None:
                 progress(epoch)
         return _finish(run, out, state_file)

@@ -1,10 +1,14 @@
 """Bundles appear whole or not at all, and are known by the hashes of their files."""
 
+import shutil
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
 
 from neurofer.errors import BundleError, UsageError, WriteError
+from neurofer.files import cannot_write
 from neurofer.ir import serde
 from neurofer.report.bundle import GOLDEN, MANIFEST, REPORT, Manifest, open_bundle, publish, seal
 from neurofer.report.golden import write_golden
@@ -117,13 +121,69 @@ def test_nothing_remains_of_an_export_that_fails(tmp_path, error):
 
 def test_the_old_bundle_survives_an_export_that_fails(bundle):
     def fail():
-        with publish(bundle, force=True):
-            raise OSError(28, "No space left on device")
+        with publish(bundle, force=True) as folder:
+            raise cannot_write(folder / "model.nir", OSError(28, "No space left on device"))
 
-    with pytest.raises(WriteError, match="No space left on device"):
+    with pytest.raises(WriteError, match="there is no room") as caught:
         fail()
+    assert str(caught.value).startswith(f"{bundle / 'model.nir'}: cannot write: ")
     assert open_bundle(bundle)
     assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_what_fails_in_an_export_but_writing_is_told_as_it_is(tmp_path):
+    def fail():
+        with publish(tmp_path / "out"):
+            raise OSError("libgomp.so.1: cannot open shared object file")
+
+    with pytest.raises(OSError, match="libgomp"):
+        fail()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_the_old_bundle_comes_back_where_the_new_one_cannot_follow(bundle, monkeypatch, failing):
+    rename, calls = Path.rename, []
+
+    def stuck(self, target):
+        calls.append(target)
+        if len(calls) == failing:
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    def replace():
+        with publish(bundle, force=True) as folder:
+            (folder / MANIFEST).write_text("new")
+
+    monkeypatch.setattr(Path, "rename", stuck)
+    with pytest.raises(WriteError, match="Input/output error"):
+        replace()
+    assert open_bundle(bundle)
+    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_an_old_bundle_that_cannot_be_removed_is_no_failure(bundle, monkeypatch):
+    real = shutil.rmtree
+
+    def stuck(path, ignore_errors=False):
+        if not ignore_errors:
+            raise OSError(13, "Permission denied")
+        real(path, ignore_errors=True)
+
+    monkeypatch.setattr(shutil, "rmtree", stuck)
+    with publish(bundle, force=True) as folder:
+        (folder / MANIFEST).write_text("new")
+    assert (bundle / MANIFEST).read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "..", "a\\b", ""])
+@pytest.mark.parametrize("field", ["artifact", "sha256"])
+def test_a_manifest_names_files_of_its_own_folder_only(bundle, name, field):
+    content = msgspec.json.decode((bundle / MANIFEST).read_bytes())
+    content[field] = name if field == "artifact" else {**content[field], name: "0" * 64}
+    (bundle / MANIFEST).write_bytes(msgspec.json.encode(content))
+    with pytest.raises(BundleError, match="no plain file name"):
+        open_bundle(bundle)
 
 
 def test_an_existing_folder_is_refused_and_a_foreign_one_even_with_force(bundle, tmp_path):
