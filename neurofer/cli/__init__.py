@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from neurofer import __version__
+from neurofer.cli import interrupt
 from neurofer.cli.outcome import command
 from neurofer.errors import MissingPackageError, NeuroferError
 
@@ -31,7 +32,8 @@ VERBS = (
 # Typer brings its own copy of click in some versions and uses the package in others: this is the class it raises.
 _ClickException = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 _INSTALL = "pip install 'neurofer[all]'"
-_USAGE, _BUG, _INTERRUPTED = 3, 70, 130
+_USAGE, _BUG = 3, 70
+_STOPPED = {interrupt.INTERRUPTED: "interrupted", interrupt.TERMINATED: "terminated"}
 
 
 def build() -> typer.Typer:
@@ -72,6 +74,7 @@ def _root(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _quieten()
+    interrupt.listen()
     raise SystemExit(run(sys.argv[1:]))
 
 
@@ -82,20 +85,25 @@ def run(arguments: list[str]) -> int:
     """
     try:
         code = build()(arguments, prog_name="neurofer", standalone_mode=False)
-    except NeuroferError as error:
+    except (KeyboardInterrupt, typer.Abort):
+        code = interrupt.INTERRUPTED
+    except SystemExit as leaving:
+        code = leaving.code
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
+        code = interrupt.pending() or _tell(error)  # a signal during an import surfaces as any exception
+    if code in _STOPPED:  # Typer turns an interrupt of a command into its code
+        sys.stderr.write(f"neurofer: {_STOPPED[code]}; nothing was left half-written\n")
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong, and return the exit code."""
+    if isinstance(error, NeuroferError):
         sys.stderr.write(f"neurofer: {error}\n")
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
-    except ModuleNotFoundError as error:
+    if isinstance(error, ModuleNotFoundError):
         return _missing(error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
-        if isinstance(error, _ClickException):
-            return _usage(error)
-        return _fault()
-    if code == _INTERRUPTED:  # Typer turns an interrupt of a command into this code
-        sys.stderr.write("neurofer: interrupted; nothing was left half-written\n")
-    return code if isinstance(code, int) else 0
+    return _usage(error) if isinstance(error, _ClickException) else _fault()
 
 
 def _fault() -> int:

@@ -37,7 +37,7 @@ def bench(
     small: Annotated[bool, typer.Option("--small", help="Small networks, to see that it works.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Measure counting, export and verification against the same work without neurofer.
+    """Measure speed against the same work without neurofer.
 
     counting: a forward of SpikingJelly's own module with counting behind it, against that forward, at most 1.15.
     data: events to frames, against plain numpy (at most 0.4) and tonic, if installed; frames to events by the DVS

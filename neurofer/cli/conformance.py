@@ -28,8 +28,9 @@ def conformance(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Run small NIR graphs in simulators and say for each: exact, refused, silently wrong, or crashes.
+    """Run small NIR graphs in simulators and judge each answer.
 
+    Answers are exact, refused, silently wrong, or crashes.
     The graphs carry no metadata: simulators read them as they would read anybody's. The reference is NIR as neurofer
     reads it (forward Euler). It is a report: the exit code is 1 only where our own importer is wrong or crashes.
     """

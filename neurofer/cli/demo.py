@@ -30,8 +30,9 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Do not replace the folder of an earlier demo.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Train, export, verify and weigh a small network on real data, in under three minutes.
+    """Go the whole way on a small network and real data.
 
+    Train, export, verify and weigh, in under three minutes.
     A Conv-SNN and the CNN of the same layers learn scikit-learn's digits. The SNN is exported to NIR and compared with
     the reference spike by spike in Norse, snnTorch and SpikingJelly; the CNN is exported to ONNX and checked in ONNX
     Runtime; the energy of both follows from the recorded spikes.
@@ -107,12 +108,13 @@ def _join(recipe: Recipe, deployed: Report, baseline: Report, snn: Trained, ann:
 
 
 def _write(folder: Path, report: Report) -> None:
+    from neurofer.files import write_file
     from neurofer.report.bundle import MARKDOWN, REPORT
     from neurofer.report.markdown import markdown
     from neurofer.report.report import write_report
 
     write_report(folder / REPORT, report)
-    (folder / MARKDOWN).write_text(markdown(report))
+    write_file(folder / MARKDOWN, markdown(report))
 
 
 def _render(console: Console, report: Report, out: Path) -> None:

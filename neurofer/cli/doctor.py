@@ -40,8 +40,9 @@ class Finding:
 
 
 def doctor(json: options.Json = False) -> Outcome:
-    """Check Python, packages, simulators, folders and data files; each problem comes with its fix.
+    """Check the installation; each problem comes with its fix.
 
+    Python, packages, simulators, folders and data files are checked.
     Exit code: 0 all is well, 4 something is missing or does not work.
     """
     sections = {

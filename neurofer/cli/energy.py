@@ -45,7 +45,7 @@ def energy(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> Outcome:
-    """Estimate the energy of a spiking network and of its ANN, layer by layer.
+    """Estimate the energy of a network and of its ANN by layer.
 
     exact counts every spike times the weights it reaches; eq4-8 are the equations of Spiking-FER as printed;
     paper-table3 is what the authors' code computes, with its own settings, and is not physical.

@@ -43,7 +43,7 @@ def export(
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Write a network for a target, verify it, and publish both as a bundle.
+    """Write a network for a target, as a verified bundle.
 
     The bundle holds artifact, recorded sample (golden.npz), manifest.json, report.json and report.md. A network
     that diverges is written all the same; the exit code says so.
@@ -167,6 +167,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         RefusedError: the target cannot run the network; nothing is written.
         WriteError: the output exists or cannot be written.
     """
+    from neurofer.files import write_file
     from neurofer.ir import program_file
     from neurofer.report.bundle import GOLDEN, MARKDOWN, PROGRAM, REPORT, Manifest, publish, seal
     from neurofer.report.golden import write_golden
@@ -182,9 +183,10 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         if order.target.backend == "onnx":
             program_file.write(folder / PROGRAM, artifact.program)
         verification = _verify(order, artifact, golden, origin)
-        report = _report(order, artifact, golden, verification, origin)
+        with doing("weighing the recorded spikes"):
+            report = _report(order, artifact, golden, verification, origin)
         write_report(folder / REPORT, report)
-        (folder / MARKDOWN).write_text(markdown(report))
+        write_file(folder / MARKDOWN, markdown(report))
         subject = order.subject
         manifest = Manifest(
             network=subject.name,

@@ -30,7 +30,7 @@ def inspect(
     lowered: Annotated[bool, typer.Option("--lowered", help="Show the program that is exported.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Show nodes, edges, contract, parameters and operations of a network.
+    """Show nodes, edges, contract and size of a network.
 
     Parameters are the learnable values before any pass; multiply-adds are those of one sample over all steps.
     """

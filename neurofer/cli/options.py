@@ -29,6 +29,6 @@ Scheme = Annotated[
 Samples = Annotated[int, typer.Option(min=1, help="Samples to record or draw.")]
 Exact = Annotated[bool, typer.Option("--exact", help="Prove float32 exact, on a dyadic grid.")]
 Bits = Annotated[int | None, typer.Option(help="--exact with weights of 8 or 16 bits.", show_default="finest")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of drawn input and of a recipe's weights.")]
-Out = Annotated[Path | None, typer.Option(help="Bundle to write.", show_default="NETWORK-TARGET, here")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of drawn input and weights.")]
+Out = Annotated[Path | None, typer.Option(help="Bundle to write, else NETWORK-TARGET.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace an older one.")]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from neurofer.cli import interrupt
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -85,7 +87,8 @@ def console(stream: Any) -> Console:
 
 
 def note(message: str) -> None:
-    """Tell on standard error what is going on."""
+    """Tell on standard error what is going on; a signal that was dropped until here counts now."""
+    interrupt.check()
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
 
@@ -98,5 +101,6 @@ def doing(message: str) -> Iterator[None]:
     start = time.perf_counter()
     note(f"{message} ...")
     yield
+    interrupt.check()
     if (seconds := time.perf_counter() - start) > 1:
         note(f"  {seconds:.1f} s")

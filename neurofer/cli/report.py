@@ -16,7 +16,10 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Markdown file to write.", show_default="standard output")] = None,
     json: options.Json = False,
 ) -> Outcome:
-    """Show what is known of an exported network, as Markdown or, with --json, as its report.json."""
+    """Show what is known of an exported network.
+
+    As Markdown, or with --json as its report.json.
+    """
     from neurofer.files import replace_file
     from neurofer.report.bundle import REPORT, open_bundle
     from neurofer.report.markdown import markdown

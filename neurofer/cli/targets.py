@@ -25,8 +25,9 @@ def targets(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the support matrix as Markdown.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """List the targets: what they are, whether what they need is installed, and what they can run.
+    """List the targets, and whether they are installed.
 
+    Also what each is and can run.
     A target is a file in targets/; the support matrix is made from what the backends declare.
     Some simulators run in an environment of their own: neurofer targets setup NAME makes it (all for all of them).
     """

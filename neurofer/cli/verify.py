@@ -49,8 +49,9 @@ def verify(
     strict: Annotated[bool, typer.Option("--strict", help="Fail where a simulator is not installed.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Run a network in simulators and compare every spike with the reference.
+    """Run a network in simulators and compare every spike.
 
+    What it is compared with is the float64 reference.
     A bundle brings its recorded sample; a recipe or checkpoint takes samples of its data; other input is drawn.
     Exit code: 1 DIVERGENT or SILENT, 2 REFUSED, 3 wrong call or input, 4 not installed; only rows of our importer
     count, unless --importer stock.

@@ -37,6 +37,7 @@ def test_help_lists_the_verbs(cli):
     assert result.code == 0
     assert [line.split()[0] for line in result.out.split("Commands:")[1].splitlines() if line] == list(VERBS)
     assert len(result.out.splitlines()) < 40
+    assert "..." not in result.out.split("Commands:")[1]
 
 
 def test_no_arguments_show_the_help_as_a_wrong_call(cli):
@@ -85,17 +86,50 @@ def test_the_probe_sees_torch():
     assert loaded(["inspect", "digits"])
 
 
-def test_an_interrupt_leaves_nothing_half_written(tmp_path, network_file):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_leaves_nothing_half_written(tmp_path, network_file, number, code, word):
     process = start("export", network_file, "--to", "nir", "--out", tmp_path / "out")
     while (line := process.stderr.readline()) and not line.startswith("running in norse"):
         pass
     draft = [p.name for p in tmp_path.iterdir()]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate()
     assert len(draft) == 1
-    assert process.returncode == 130, err
-    assert (out, err) == ("", "neurofer: interrupted; nothing was left half-written\n")
+    assert process.returncode == code, err
+    assert (out, err) == ("", f"neurofer: {word}; nothing was left half-written\n")
     assert not list(tmp_path.iterdir())
+
+
+DROPPED = """
+import os, signal
+import neurofer.ir.serde as serde
+write = serde.write
+def deaf(*arguments):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        {then}
+    return write(*arguments)
+serde.write = deaf
+"""
+
+
+@pytest.mark.parametrize("then", ["pass", "raise ImportError('libtorch')", "raise ModuleNotFoundError(name='torch')"])
+def test_an_interrupt_that_an_import_drops_still_counts(tmp_path, network_file, then):
+    code, out, err = finish(
+        "export", network_file, "--to", "nir", "--out", tmp_path / "out", before=DROPPED.format(then=then)
+    )
+    assert (code, out) == (130, ""), err
+    assert err.endswith("neurofer: interrupted; nothing was left half-written\n")
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "neurofer", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"neurofer {neurofer.__version__}\n"
 
 
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
@@ -107,8 +141,18 @@ def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(tmp_path, network_f
         "export", network_file, "--to", "nir", "--out", tmp_path / "out", before=FULL.format(room=room)
     )
     assert (code, out) == (3, "")
-    assert "cannot write" in err
+    assert "cannot write: there is no room" in err
+    assert str(tmp_path / "out") in err
+    assert ".out." not in err
     assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_on_a_full_disk_says_so(tmp_path):
+    path = tmp_path / "net.safetensors"
+    code, out, err = finish("train", "digits", "--epochs", "1", "--out", path, before=FULL.format(room=1_000))
+    assert (code, out) == (3, "")
+    assert f"{path}.resume: cannot write: there is no room" in err
     assert not list(tmp_path.iterdir())
 
 
@@ -135,7 +179,7 @@ def test_a_fault_of_ours_is_no_verdict(monkeypatch, capsys):
     def fault(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("neurofer.ir.serde.read", fault)
+    monkeypatch.setattr("neurofer.ir.serde.read_graph", fault)
     assert run(["inspect", "a.nir"]) == 70
     said = capsys.readouterr()
     assert said.out == ""
