@@ -7,12 +7,12 @@ Program. An importer of a simulator that wires the graph itself overrides `Netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from neurofer.errors import Problem, UsageError
+from neurofer.errors import UsageError
 from neurofer.ir import Program, Spikes, Trace
 from neurofer.ir.nodes import Array, Concat, Input, Output, spikes
 
@@ -39,7 +39,8 @@ class Network:
     drop: Callable[[Any], Array]
     join: Callable[..., Any]
     version: str
-    caveats: tuple[Problem, ...] = field(default=())
+    batched: ClassVar[bool] = True
+    """Whether all samples run at once; float32 sums may come out otherwise where they do not."""
 
     def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
         """Run all steps and record every spike train and every output.

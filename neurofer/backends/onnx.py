@@ -208,4 +208,4 @@ def _network(program: Program, content: bytes) -> OnnxNetwork:
     _ = file.session  # a model that cannot run says so here
     label = f"onnxruntime {version('onnxruntime')}"
     lift = partial(np.asarray, dtype=np.float32)
-    return OnnxNetwork(program, {}, lift, np.asarray, np.concatenate, label, (), file)
+    return OnnxNetwork(program, {}, lift, np.asarray, np.concatenate, label, file)

@@ -10,7 +10,8 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import nir
 import numpy as np
@@ -94,18 +95,54 @@ class Stock:
 
     def read(self, graph: nir.NIRGraph, program: Program) -> StockNetwork:
         """Return what the importer makes of ``graph``, which means ``program``."""
-
-        def build() -> nn.Module:
-            return self.build(copy.deepcopy(graph), program.contract)  # importers change the graph they read
-
-        module = build()
+        module = self.build(copy.deepcopy(graph), program.contract)  # importers change the graph they read
+        starts = dict(_starts(module))
         named = dict(module.named_children())
         alone = {k for k in program.nodes if not isinstance(graph.nodes.get(k), nir.NIRGraph)}
         steps = {name: self.step(named[key]) for name in alone if (key := submodule(name)) in named}
         for name, node in program.nodes.items():
             if isinstance(node, Flatten) and name in steps:
                 steps[name] = _one_by_one(named[submodule(name)], program.shapes[name])
-        return StockNetwork(program, steps, lift, drop, torch.cat, self.name, build=build)
+        steps = {k: _restarting(step, partial(_rewind, named[submodule(k)], starts)) for k, step in steps.items()}
+        rewind = partial(_rewind, module, starts)
+        return StockNetwork(program, steps, lift, drop, torch.cat, self.name, module=module, rewind=rewind)
+
+
+def _starts(module: nn.Module) -> Iterator[tuple[nn.Module, nn.Module]]:
+    """Yield each module of an imported graph with a copy that never runs; graphs, also nested ones, keep no state."""
+    for child in module.children():
+        if isinstance(child, type(module)):
+            yield from _starts(child)
+        else:
+            yield child, copy.deepcopy(child, _shared(child))
+
+
+def _shared(module: nn.Module) -> dict[int, Any]:
+    """Return what a copy of ``module`` shares with it."""
+    return {id(weight): weight for weight in module.parameters()}
+
+
+def _rewind(module: nn.Module, starts: Mapping[nn.Module, nn.Module]) -> None:
+    """Put every module in ``module``, itself included, back to how it was imported, without hooks."""
+    for part in module.modules():
+        if part in starts:
+            start = starts[part]
+            # what refers to the module, such as its own methods, must refer to the one that runs
+            state = copy.deepcopy(vars(start), {**_shared(start), id(start): part})
+            vars(part).clear()
+            vars(part).update(state)
+
+
+def _restarting(step: Step, rewind: Callable[[], None]) -> Step:
+    """Return ``step`` from the beginning wherever it is given no state: some modules keep theirs themselves."""
+
+    def run(x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        if state is None:
+            rewind()
+        y, state = step(x, None if state is None else state[0])
+        return y, (state,)
+
+    return run
 
 
 def _one_by_one(module: nn.Module, shape: Shape) -> Step:
@@ -132,9 +169,16 @@ def submodule(name: str) -> str:
 
 @dataclass(frozen=True)
 class StockNetwork(TorchNetwork):
-    """A graph as a simulator's own importer runs it, sample by sample because some importers flatten the batch away."""
+    """A graph as a simulator's own importer runs it, sample by sample because some importers flatten the batch away.
 
-    build: Callable[[], nn.Module] = field(kw_only=True)
+    Attributes:
+        module: what the importer made of the graph.
+        rewind: puts it back to how it was made.
+    """
+
+    batched: ClassVar[bool] = False
+    module: nn.Module = field(kw_only=True)
+    rewind: Callable[[], None] = field(kw_only=True)
 
     def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
         frames = check_inputs(self.program, inputs)
@@ -152,7 +196,7 @@ class StockNetwork(TorchNetwork):
         return iter(())
 
     def _run_sample(self, recorder: Recorder, x: Array, sample: int) -> None:
-        module = self.build()
+        self.rewind()
         seen: dict[str, Array] = {}
         names = {submodule(name): name for name in self.program.nodes if recorder.wants(name)}
 
@@ -163,12 +207,12 @@ class StockNetwork(TorchNetwork):
 
             return keep
 
-        for key, child in module.named_children():
+        for key, child in self.module.named_children():
             if key in names and names[key] not in self.program.outputs:
                 child.register_forward_hook(hook(names[key]))
         state = None
         for t in range(len(x)):
-            output, state = _output(module(lift(x[t]), state))
+            output, state = _output(self.module(lift(x[t]), state))
             right = output.numel() == np.prod(self.program.shapes[self.program.readout])
             # some importers return another node's output where the graph branches
             seen[self.program.readout] = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from neurofer.backends.network import Network
 from neurofer.ir import Program, Trace
 from neurofer.ir import nodes as n
@@ -28,12 +30,12 @@ def layer(program: Program, name: str) -> tuple[str, ...]:
     return tuple(other for other in program.order if other in found)
 
 
-def drive(network: Network, golden: Trace, name: str) -> Iterator[Any]:
+def drive(network: Network, golden: Trace, name: str, samples: slice = slice(None)) -> Iterator[Any]:
     """Yield what enters ``name`` at each step, computed by ``network`` from the recorded spikes and inputs."""
     program = network.program
     inner = layer(program, name)
     sources = {edge.source for target in (*inner, name) for edge in program.predecessors(target)} - set(inner)
-    recorded = {s: golden.inputs[s] if s in golden.inputs else golden.unpack(s) for s in sources}
+    recorded = {s: (golden.inputs[s] if s in golden.inputs else golden.unpack(s))[:, samples] for s in sources}
     states: dict[str, Any] = {}
     before: dict[str, Any] = {}
     for t in range(golden.steps):
@@ -46,8 +48,18 @@ def drive(network: Network, golden: Trace, name: str) -> Iterator[Any]:
 
 
 def replay(network: Network, golden: Trace, name: str) -> Iterator[Array]:
-    """Yield the output of ``name`` alone at each step, as numpy."""
+    """Yield the output of ``name`` alone at each step, as numpy; sample by sample where the network runs so."""
+    if network.batched:
+        yield from _alone(network, golden, name, slice(None))
+        return
+    # one after the other, for the modules of some simulators keep their state themselves
+    trains = [list(_alone(network, golden, name, slice(k, k + 1))) for k in range(golden.samples)]
+    for step in zip(*trains, strict=True):
+        yield np.concatenate(step)
+
+
+def _alone(network: Network, golden: Trace, name: str, samples: slice) -> Iterator[Array]:
     state: Any = None
-    for x in drive(network, golden, name):
+    for x in drive(network, golden, name, samples):
         y, state = network.step(name, x, state)
         yield network.drop(y)

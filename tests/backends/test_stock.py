@@ -1,5 +1,7 @@
 """The simulators' own importers read the form we emit for them as the same network, or it is refused."""
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from neurofer.errors import RefusedError
 from neurofer.ir import Edge, Program, serde
 from neurofer.ir import nodes as n
 from neurofer.verify import verify
+from neurofer.verify.replay import replay
 from tests.networks import convolutional, recurrent, residual, spikes_for
 
 SIMULATORS = registry.SIMULATORS
@@ -38,6 +41,27 @@ def test_neurons_are_exact(kind, target):
     # tau = 3 is no dyadic leak: float32 and float64 round it differently
     assert verdict.verdict in (("EXACT", "TIES") if "tau 3" in kind else ("EXACT",)), verdict.reason
     assert verdict.spikes_compared > 50
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+@pytest.mark.parametrize("make", [convolutional, recurrent])
+def test_every_sample_and_run_starts_anew_on_one_build(make, target):
+    program, builds = make(n.Neuron(alpha_mem=0.5, theta=0.75)), []
+    importer = registry.simulator(target).STOCK
+    counting = replace(importer, build=lambda *given: builds.append(1) or importer.build(*given))
+    network = counting.load(program)
+    x = np.repeat(spikes_for(program, samples=1), 3, axis=1)
+    first, second = network.run(x), network.run(x)
+    assert len(builds) == 1
+    for name in first.spikes:
+        train = first.unpack(name)
+        assert train.any()
+        assert np.array_equal(train, second.unpack(name))
+        assert np.array_equal(train, np.repeat(train[:, :1], 3, axis=1))
+        if program.recurrent:  # snnTorch's importer is given the loop as a graph of its own
+            continue
+        replayed = np.stack(list(replay(network, first, name)))
+        assert np.array_equal(replayed.reshape(train.shape), train)
 
 
 @pytest.mark.parametrize("target", SIMULATORS)

@@ -1,12 +1,13 @@
 """Every way to break a network is found, at the right node and step; what is the same is EXACT."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from neurofer.backends import reference, registry
-from neurofer.ir import BINARY, Contract, Readout
+from neurofer.backends.network import Network
+from neurofer.ir import BINARY, Contract, Readout, Spikes
 from neurofer.ir import nodes as n
 from neurofer.verify.compare import compare
 from tests.networks import convolutional, in_a_row, recurrent, replaced, residual, spikes_for
@@ -181,3 +182,27 @@ def test_an_output_that_is_no_number_is_another_one(reduction):
     verdict = recorded(program, outputs=lambda golden: {k: np.full_like(v, np.nan) for k, v in golden.outputs.items()})
     assert verdict.verdict == "DIVERGENT"
     assert "is not a number" in verdict.reason
+
+
+def test_a_run_sample_by_sample_is_replayed_so():
+    """A sum at the threshold that comes out lower where a sample runs alone is a tie, and no other wiring."""
+
+    @dataclass(frozen=True)
+    class OneByOne(Network):
+        batched = False
+
+        def run(self, inputs):
+            traces = [super(OneByOne, self).run(inputs[:, k : k + 1]) for k in range(inputs.shape[1])]
+            trains = np.concatenate([trace.unpack("spike") for trace in traces], axis=1)
+            outputs = np.concatenate([trace.outputs["output"] for trace in traces], axis=1)
+            return replace(traces[0], samples=2, spikes={"spike": Spikes.pack(trains)}, outputs={"output": outputs})
+
+    nodes = {"input": n.Input((2,), BINARY), "fc": n.Linear(np.ones((1, 2))), "spike": n.Neuron(theta=2.0)}
+    program = in_a_row({**nodes, "output": n.Output()}, Contract(steps=2, readout=Readout("argmax")))
+    x = np.ones((2, 2, 2), np.uint8)
+    golden, exact = reference.run(program, x), reference.load(program)
+    steps = {**exact.steps, "fc": lambda x, state: (x @ np.ones((2, 1)) - (len(x) == 1) * 1e-7, state)}
+    network = OneByOne(program, steps, exact.lift, exact.drop, exact.join, "")
+    verdict = compare(program, golden, network, network.run(x), target="norse", importer="stock")
+    assert verdict.verdict == "TIES", verdict.reason
+    assert verdict.sources == ["spike"]
