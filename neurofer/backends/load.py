@@ -6,6 +6,7 @@ from pathlib import Path
 
 from neurofer.backends import reference, registry
 from neurofer.backends.network import Network
+from neurofer.errors import UsageError
 from neurofer.ir import serde
 from neurofer.ir.contract import Scheme
 
@@ -32,10 +33,16 @@ def load(
 
     Raises:
         ReadError: the file cannot be read.
-        UsageError: no such backend.
+        UsageError: no such backend or importer, or the path is a folder.
         RefusedError: the backend cannot run the network.
         MissingPackageError: the simulator is not installed.
     """
+    if Path(path).is_dir():
+        raise UsageError(
+            "this is a folder, and load reads a .nir file",
+            where=str(path),
+            next_step="give the .nir of a bundle",
+        )
     program = serde.read(path, dt=dt, scheme=scheme, steps=steps)
     if backend == "reference":
         return reference.load(program)

@@ -58,8 +58,11 @@ def simulator(name: str) -> Any:
     try:
         return import_module(f"neurofer.backends.{name.replace('-', '_')}")
     except (ModuleNotFoundError, PackageNotFoundError) as error:
+        package = (error.name or name).split(".")[0]
         raise MissingPackageError(
-            f"{name} is not installed", why=str(error), next_step=f"pip install 'neurofer[{extra}]'"
+            f"{package} is not installed",
+            where="" if package == name else name,
+            next_step=f"pip install 'neurofer[{extra}]'",
         ) from error
 
 
@@ -86,9 +89,12 @@ def load(name: str, program: Program, *, importer: str = "neurofer", graph: nir.
         graph: what the stock importer reads; without it, the form we emit for it.
 
     Raises:
+        UsageError: no such simulator or importer.
         MissingPackageError: the simulator is not installed.
         RefusedError: it cannot run the program, or the form it reads cannot say it.
     """
+    if importer not in ("neurofer", "stock"):
+        raise UsageError(f"there is no importer {importer!r}", next_step="choose from neurofer, stock")
     backend = simulator(name)
     if importer == "neurofer" or name in RUNTIMES:
         network: Network = backend.load(program)

@@ -65,7 +65,8 @@ class Stock:
 
     def faults(self, program: Program) -> list[Problem]:
         """Return what the importer is known to get wrong, or to reject, in a graph of others that means ``program``."""
-        found = [*self.misread(program), *self.capabilities.problems(program), *self.limits(program)]
+        known = (self.misread(program), self.capabilities.problems(program), self.limits(program), collisions(program))
+        found = [problem for problems in known for problem in problems]
         if self.dt is not None and program.contract.dt != self.dt:
             found.insert(0, Problem("dt", f"it assumes {self.dt:g} s, the contract says {program.contract.dt:g} s"))
         return found
@@ -80,7 +81,7 @@ class Stock:
             lowered = self.lower(program)
         except PassError as error:
             raise RefusedError(f"no exact form for {self.name}", problems=error.problems) from error
-        if problems := [*self.capabilities.problems(lowered), *self.limits(lowered)]:
+        if problems := [*self.capabilities.problems(lowered), *self.limits(lowered), *collisions(lowered)]:
             raise RefusedError(
                 f"the importer of {self.name} cannot read this network",
                 problems=problems,
@@ -165,6 +166,16 @@ def neurons(program: Program) -> Iterator[tuple[str, Neuron]]:
 def submodule(name: str) -> str:
     """Return the name that nirtorch gives the module of a node."""
     return name.replace(".", "_")
+
+
+def collisions(program: Program) -> list[Problem]:
+    """Return the nodes that nirtorch would give the module name of another."""
+    owners: dict[str, str] = {}
+    return [
+        Problem(name, f"the importer names its module {key!r} and overwrites that of {owner!r}", "another node name")
+        for name in program.nodes
+        if (owner := owners.setdefault(key := submodule(name), name)) != name
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import nir
+import numpy as np
 
 from neurofer.backends import registry
 from neurofer.errors import MissingPackageError, NeuroferError, RefusedError
@@ -93,10 +94,10 @@ def _row(
     given = graph is not None or target in registry.HOSTED  # whose importers also read what they are known to misread
     if not given or importer == "neurofer" or verdict.verdict not in ("DIVERGENT", "REFUSED"):
         return verdict
-    return msgspec.structs.replace(verdict, reason="\n".join([verdict.reason, *_diagnosis(program, target)]))
+    return msgspec.structs.replace(verdict, reason="\n".join([verdict.reason, *_diagnosis(program, target, graph)]))
 
 
-def _diagnosis(program: Program, target: str) -> list[str]:
+def _diagnosis(program: Program, target: str, graph: nir.NIRGraph | None) -> list[str]:
     """Return what is known to go wrong when an importer reads the graph of ``program`` as it is, and the way out."""
     stock = registry.simulator(target).STOCK
     lines = [f"  - {problem}" for problem in stock.faults(program)]
@@ -105,7 +106,19 @@ def _diagnosis(program: Program, target: str) -> list[str]:
     if target in registry.HOSTED:
         return lines
     try:
-        stock.emit(program)
+        _, emitted = stock.emit(program)
     except RefusedError:
         return lines
-    return [*lines, f"next: neurofer export FILE --to {target} writes the same network in a form that it reads rightly"]
+    if graph is not None and _same(graph, emitted):
+        return []
+    return [*lines, f"next: neurofer export FILE --to {target} writes the same network in the form made for it"]
+
+
+def _same(graph: nir.NIRNode, other: nir.NIRNode) -> bool:
+    """Whether two graphs hold the same nodes and values, whatever their metadata say."""
+    if isinstance(graph, nir.NIRGraph) and isinstance(other, nir.NIRGraph):
+        nodes, others = graph.nodes, other.nodes
+        return nodes.keys() == others.keys() and all(_same(node, others[name]) for name, node in nodes.items())
+    derived = ("metadata", "input_type", "output_type")
+    ours = {key: value for key, value in vars(graph).items() if key not in derived}
+    return type(graph) is type(other) and all(np.array_equal(value, vars(other)[key]) for key, value in ours.items())

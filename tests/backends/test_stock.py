@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from neurofer.backends import reference, registry
-from neurofer.errors import RefusedError
-from neurofer.ir import Edge, Program, serde
+from neurofer.backends.load import load
+from neurofer.errors import RefusedError, UsageError
+from neurofer.ir import Contract, Edge, Program, serde
 from neurofer.ir import nodes as n
 from neurofer.verify import verify
 from neurofer.verify.replay import replay
-from tests.networks import convolutional, recurrent, residual, spikes_for
+from tests.networks import convolutional, in_a_row, recurrent, replaced, residual, spikes_for
 
 SIMULATORS = registry.SIMULATORS
 
@@ -161,3 +162,38 @@ def test_a_plain_if_is_misread_by_snntorch_and_the_node_is_named():
     assert "spike: snnTorch reads nir.IF as a Leaky" in verdict.reason
     assert "dt: it assumes 0.0001 s, the contract says 1 s" in verdict.reason
     assert "neurofer export FILE --to snntorch" in verdict.reason
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_names_that_the_importer_cannot_tell_apart_are_refused(target):
+    nodes = {"input": n.Input((2,)), "a.b": n.Linear(np.eye(3, 2)), "a_b": n.Neuron(), "output": n.Output()}
+    program = in_a_row(nodes, Contract(steps=4))
+    with pytest.raises(RefusedError, match="a_b: the importer names its module 'a_b' and overwrites"):
+        registry.load(target, program, importer="stock")
+    verdict = stock(program, target, serde.to_nir(program))
+    assert "overwrites that of 'a.b'" in verdict.reason
+
+
+def test_a_form_made_for_an_importer_is_not_advised_again():
+    program = convolutional()
+    lowered, graph = registry.simulator("snntorch").STOCK.emit(program)
+    broken = replaced(lowered, fc1=n.Linear(-lowered.nodes["fc1"].weight))
+    assert stock(lowered, "snntorch", graph).verdict == "EXACT"
+    verdict = stock(broken, "snntorch", graph)
+    assert verdict.verdict == "DIVERGENT"
+    assert "neurofer export" in verdict.reason  # the graph is not what would be written of this program
+    golden = reference.run(lowered, spikes_for(lowered))
+    golden = replace(golden, outputs={name: values + 1 for name, values in golden.outputs.items()})
+    verdict = verify(lowered, golden, on=["snntorch"], importers=["stock"], graph=graph)[0]
+    assert verdict.verdict == "DIVERGENT"
+    assert "neurofer export" not in verdict.reason
+
+
+def test_an_importer_that_does_not_exist_is_a_wrong_call():
+    with pytest.raises(UsageError, match="there is no importer 'stok'"):
+        registry.load("norse", convolutional(), importer="stok")
+
+
+def test_a_folder_is_named_as_such(tmp_path):
+    with pytest.raises(UsageError, match="this is a folder"):
+        load(tmp_path)
