@@ -124,12 +124,33 @@ def show(console: Console, verification: Verification, *, emitted: bool = False)
     if emitted and any(row.importer == "stock" for row in verification.targets):
         console.print("stock importers read the form that neurofer export --to SIMULATOR writes for them")
     for row in verification.targets:
-        if row.verdict != "EXACT":
-            console.print(f"{row.target}, {row.importer}: {row.verdict}: {condense(row.reason)}")
+        if row.verdict in ("EXACT", "NOT_RUN"):
+            continue
+        said, _, more = condense(row.reason).partition("\n")
+        console.print(f"{row.target}, {row.importer}: {row.verdict}: {said}")
+        if row.verdict == "TIES" and row.spikes_differing:
+            console.print(
+                "  a tie that rounds the other way shifts the spikes behind it: all that then differ are counted"
+            )
         if row.first_divergence:
             console.print(f"  first divergence: {divergence(row.first_divergence)}")
         if row.sources:
-            console.print(f"  sources: {', '.join(row.sources)}")
+            console.print(f"  sources: {', '.join(map(repr, row.sources))}")
+        if more:
+            console.print(more)
+    for reason, names in _absent(verification.targets).items():
+        console.print(f"{', '.join(names)}: NOT_RUN: {condense(reason)}")
+
+
+def _absent(rows: Iterable[Verdict]) -> dict[str, list[str]]:
+    """Return why targets did not run -> these targets, each once."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.verdict == "NOT_RUN":
+            names = found.setdefault(row.reason.removeprefix(f"{row.target}: "), [])
+            if row.target not in names:
+                names.append(row.target)
+    return found
 
 
 def condense(reason: str) -> str:
@@ -188,5 +209,5 @@ def _short(row: Verdict) -> str:
     if row.verdict == "EXACT":
         return row.reason
     if row.first_divergence:
-        return f"at {row.first_divergence.node}, step {row.first_divergence.step}; see below"
+        return f"at node {row.first_divergence.node!r}, step {row.first_divergence.step}; see below"
     return "see below"

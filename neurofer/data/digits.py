@@ -27,7 +27,7 @@ def read_digits(spec: DataSpec) -> Dataset:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise MissingPackageError(
-            "scikit-learn, which holds the digits, is not installed", next_step="pip install scikit-learn"
+            "scikit-learn, which holds the digits, is not installed", next_step="pip install 'neurofer[all]'"
         ) from error
     images, labels = load_digits(return_X_y=True)
     x = (images.reshape(-1, 1, 8, 8) / spec.scale).astype(np.float32)

@@ -121,7 +121,7 @@ class Node:
             value = getattr(self, field.name)
             if isinstance(value, (float, np.ndarray)) and not np.isfinite(value).all():
                 bad = np.size(value) - np.count_nonzero(np.isfinite(value))
-                yield f"{field.name} holds {bad} values that are not finite (NaN or infinite)"
+                yield f"{field.name} holds {count_not_finite(int(bad))} (NaN or infinite)"
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -133,3 +133,8 @@ class Node:
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+
+def count_not_finite(number: int) -> str:
+    """Return so many values that are not finite, in words."""
+    return "1 value that is not finite" if number == 1 else f"{number} values that are not finite"

@@ -24,6 +24,7 @@ from neurofer.ir.nir_metadata import decode, encode
 from neurofer.ir.nir_neurons import NeuronWriter, nir_neuron, unsaid_neuron
 from neurofer.ir.nir_nodes import Site, per_neuron, read_node, write_node
 from neurofer.ir.nir_wiring import flatten_graph, mark_delays, unnest
+from neurofer.ir.node import count_not_finite
 from neurofer.ir.program import Program
 
 __all__ = ["NeuronWriter", "from_nir", "nir_neuron", "read", "read_graph", "to_nir", "unsaid", "write"]
@@ -184,7 +185,7 @@ def _read_nodes(flat: Mapping[str, Any], contract: Contract) -> dict[str, n.Node
     problems: list[Problem] = []
     for name, node in flat.items():
         bad = [
-            f"{key} holds {np.size(value) - np.count_nonzero(np.isfinite(value))} values that are not finite"
+            f"{key} holds {count_not_finite(int(np.size(value) - np.count_nonzero(np.isfinite(value))))}"
             for key, value in vars(node).items()
             if isinstance(value, (float, np.ndarray))
             and np.asarray(value).dtype.kind == "f"

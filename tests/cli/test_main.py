@@ -175,6 +175,27 @@ def test_a_missing_package_is_named_with_its_installation():
     assert "pip install" in err
 
 
+@pytest.mark.parametrize(("absent", "words"), [("torch", "norse, snntorch: NOT_RUN: torch is"), ("norse", "norse is")])
+def test_the_package_that_is_missing_is_the_one_that_is_named(network_file, absent, words):
+    code, out, err = finish(
+        "verify", network_file, "--on", "norse,snntorch", before=f"import sys; sys.modules[{absent!r}] = None"
+    )
+    assert code == 4, err
+    assert f"{words} not installed\n  next: pip install 'neurofer[simulators]'" in out
+
+
+def test_the_digits_come_with_all_that_the_demo_needs(tmp_path):
+    code, out, err = finish(
+        "demo",
+        "--out",
+        tmp_path / "demo",
+        before="import sys; sys.modules |= {'sklearn': None, 'sklearn.datasets': None}",
+    )
+    assert (code, out) == (4, "")
+    assert "scikit-learn" in err
+    assert "pip install 'neurofer[all]'" in err
+
+
 def test_a_fault_of_ours_is_no_verdict(monkeypatch, capsys):
     def fault(*_, **__):
         raise ZeroDivisionError

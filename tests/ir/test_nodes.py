@@ -204,6 +204,6 @@ def test_not_finite_counts_and_names():
     node = n.Neuron(gain=np.array([1.0, np.nan, np.inf]), offset=np.inf)
     assert list(node.not_finite()) == [
         "gain holds 2 values that are not finite (NaN or infinite)",
-        "offset holds 1 values that are not finite (NaN or infinite)",
+        "offset holds 1 value that is not finite (NaN or infinite)",
     ]
     assert list(n.Neuron().not_finite()) == []
