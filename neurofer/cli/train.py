@@ -29,7 +29,8 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs.", show_default="the recipe's")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything.", show_default="the recipe's")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Samples x and labels y, .npz.", show_default="the recipe's")
+        Path | None,
+        typer.Option(help="Samples x and labels y, .npz; or FER2013, csv or folder.", show_default="the recipe's"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an interrupted run.")] = False,
     baseline: Annotated[bool, typer.Option("--baseline", help="Train the ANN baseline instead.")] = False,
@@ -124,6 +125,7 @@ def _train(
     spec: Recipe, path: Path, epochs: int | None, seed: int | None, data: Path | None, *, fresh: bool, baseline: bool
 ) -> dict[str, Any]:
     from neurofer import data as room
+    from neurofer.data import copies
     from neurofer.train import loop
 
     found = room.load(spec.data, data, frames=spec.contract.steps if spec.contract.encoder == "events" else None)
@@ -133,6 +135,9 @@ def _train(
         for part, use in ((found.train, "to train"), (found.validation, "to validate"), (found.test, "to test"))
     )
     note(f"training the {which} of {spec.name} on {found.name}: {sizes}")
+    copied = int(copies.find_copies(found).test.sum())
+    if copied:
+        note(f"{copied} of the test samples are exact copies of training samples; data.distinct leaves them out")
     try:
         trained = loop.train(
             spec, found, path, which=which, epochs=epochs, seed=seed, resume=not fresh, progress=_progress

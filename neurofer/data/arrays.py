@@ -26,7 +26,7 @@ def read_npz(path: Path, spec: DataSpec, *, frames: int | None = None) -> Datase
         ReadError: the file is missing, truncated or no `.npz`.
         UsageError: the arrays do not fit the recipe; every reason is listed.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path, "save x and y with numpy.savez")
     missing = [Problem(key, "no such array in the file") for key in ("x", "y") if key not in arrays]
     if missing:
         found = ", ".join(sorted(arrays)) or "nothing"
@@ -44,15 +44,24 @@ def read_npz(path: Path, spec: DataSpec, *, frames: int | None = None) -> Datase
     return split(path.name, x, y.astype(np.int64))
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, next_step: str) -> dict[str, NDArray[Any]]:
+    """All arrays of an `.npz` file.
+
+    Args:
+        path: the file.
+        next_step: what to do if it is damaged or missing.
+
+    Raises:
+        ReadError: the file is missing, truncated or no `.npz`.
+    """
     try:
         with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except FileNotFoundError as error:
-        raise ReadError("no such file", where=str(path)) from error
+        raise ReadError("no such file", where=str(path), next_step=next_step) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ReadError(
-            "this is no complete .npz file", where=str(path), why=str(error), next_step="save x and y with numpy.savez"
+            "this is no complete .npz file", where=str(path), why=str(error), next_step=next_step
         ) from error
 
 

@@ -23,12 +23,14 @@ class DataSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         shape: channels, height, width of an image or of one event frame.
         classes: number of classes; labels are 0 to classes - 1.
         scale: stored values are divided by it; with a power of two they stay exact.
+        distinct: leave out validation and test samples that are exact copies of a sample of an earlier part.
     """
 
     name: str
     shape: tuple[Natural, Natural, Natural]
     classes: Natural
     scale: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    distinct: bool = False
 
 
 @dataclass(frozen=True)

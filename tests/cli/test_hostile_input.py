@@ -91,7 +91,7 @@ def test_the_undamaged_file_is_read(cli, tmp_path):
 
 OPTIONS = {
     ("inspect", "nothing.nir"): ["nothing.nir", "no such file"],
-    ("inspect", "no-such-recipe"): ["no-such-recipe", "conv-snn, digits, spiking-fer"],
+    ("inspect", "no-such-recipe"): ["no-such-recipe", "conv-snn, conv-snn-ferplus, digits, spiking-fer"],
     ("inspect", "nothing.safetensors"): ["no such checkpoint"],
     ("inspect",): ["Missing argument", "neurofer inspect --help"],
     ("inspect", "digits", "--colour"): ["--colour", "neurofer inspect --help"],

@@ -6,7 +6,7 @@ from neurofer.train.recipe import contract, load_recipe, override, parse_recipe,
 
 
 def test_known_recipes_load_under_their_names():
-    assert {"conv-snn", "digits", "spiking-fer"} <= set(recipe_names())
+    assert {"conv-snn", "conv-snn-ferplus", "digits", "spiking-fer"} <= set(recipe_names())
     for name in recipe_names():
         assert load_recipe(name).name == name
 
@@ -41,7 +41,7 @@ def test_contract_carries_steps_encoder_readout_and_scale():
 def test_unknown_recipe_names_the_known_ones(name):
     with pytest.raises(UsageError) as error:
         load_recipe(name)
-    assert "the recipes are conv-snn, digits, spiking-fer" in str(error.value)
+    assert "the recipes are conv-snn, conv-snn-ferplus, digits, spiking-fer" in str(error.value)
 
 
 def test_what_is_no_toml_is_named(tmp_path):

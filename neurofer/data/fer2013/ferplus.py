@@ -1,0 +1,71 @@
+"""FER+: ten people's votes on every image of FER2013, and the two rules that make labels of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofer.data.fer2013.faces import PARTS, Faces, refuse
+from neurofer.data.fer2013.table import rows_of
+from neurofer.errors import Problem, ReadError
+
+Rule = Literal["argmax", "majority"]
+
+EMOTIONS_PLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+_COLUMNS = (*EMOTIONS_PLUS, "unknown", "NF")
+FILES = ("fer2013new.csv", "ferplus_votes.csv")
+
+
+def relabel(faces: Faces, votes: NDArray[np.int64], rule: Rule = "argmax") -> Faces:
+    """The images that have a label in FER+, with it.
+
+    `argmax` is the rule of Conv-SNN (section 4.3): the emotion with most votes, the first of equals; images that are
+    "unknown" or no face (NF) are left out. `majority` is FERPlus' own (Barsoum et al. 2016, `ferplus.py`): single votes
+    count nothing, and an image stays only if its emotion has more than half of the votes left.
+
+    Args:
+        faces: all images of FER2013.
+        votes: [N, 10], the eight emotions, unknown and NF.
+        rule: `argmax` or `majority`.
+    """
+    if rule == "majority":
+        votes = np.where(votes <= 1, 0, votes)
+    labels = votes.argmax(1)
+    kept = labels < len(EMOTIONS_PLUS)
+    if rule == "majority":
+        kept &= 2 * votes.max(1) > votes.sum(1)
+    return Faces(faces.images[kept], labels[kept].astype(np.int64), faces.usage[kept], EMOTIONS_PLUS)
+
+
+def read_votes(folder: Path, usage: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read FERPlus' `fer2013new.csv` (or `ferplus_votes.csv`) in a folder: int64 [N, 10], a row for each image.
+
+    Args:
+        folder: where the file lies.
+        usage: of the images, which the file must repeat.
+
+    Raises:
+        ReadError: no such file, a missing column, votes that are no counts, or rows of other images.
+    """
+    path = next((folder / name for name in FILES if (folder / name).exists()), None)
+    if path is None:
+        raise ReadError(
+            "FER+ needs the file of its votes",
+            where=str(folder),
+            next_step=f"put {FILES[0]} of github.com/microsoft/FERPlus there",
+        )
+    votes: list[list[str]] = []
+    problems = []
+    for line, (part, *cells) in rows_of(path, ("Usage", *_COLUMNS)):
+        if not all(cell.isascii() and cell.isdigit() and len(cell) < 4 for cell in cells):
+            problems.append(Problem(f"line {line}", f"votes {','.join(cells)[:40]}, expected {len(_COLUMNS)} counts"))
+        elif len(votes) < len(usage) and part != PARTS[usage[len(votes)]]:
+            problems.append(Problem(f"line {line}", f"Usage '{part[:20]}', the image's is {PARTS[usage[len(votes)]]}"))
+        votes.append(cells)
+    refuse("rows of the votes cannot be used", path, problems, "images and votes must be those of the same fer2013.csv")
+    if len(votes) != len(usage):
+        raise ReadError(f"{len(votes)} rows of votes for {len(usage)} images", where=str(path))
+    return np.array(votes, np.int64)
