@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from neurofer.cli.outcome import note
+from neurofer.cli.outcome import doing, note
 from neurofer.errors import NeuroferError, UsageError
 
 if TYPE_CHECKING:
@@ -221,7 +221,8 @@ def _from_recipe(name: str, seed: int, calibrate: bool, dt: float | None, **chan
     from neurofer.train.networks import build_network
 
     if calibrate:
-        module = seeded(recipe, seed, sample=raw_sample(recipe, samples=2, seed=seed)[0])
+        with doing(f"  scaling random weights of {name} until its neurons spike"):
+            module = seeded(recipe, seed, sample=raw_sample(recipe, samples=2, seed=seed)[0])
     else:
         module = build_network(recipe, seed=seed).eval()
     return Subject(name, _capture(module, recipe, dt=dt), "random", recipe, seed=seed)

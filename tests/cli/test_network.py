@@ -22,6 +22,13 @@ def test_a_recipe_has_seeded_weights_that_spike():
     assert all(train.count for train in trace.spikes.values())
 
 
+def test_calibration_is_told_and_only_where_it_happens(capsys):
+    resolve("digits", width=4, calibrate=False)
+    assert "scaling random weights" not in capsys.readouterr().err
+    resolve("digits", width=4)
+    assert "scaling random weights of digits" in capsys.readouterr().err
+
+
 def test_overrides_of_a_recipe():
     subject = resolve("spiking-fer", reset="soft", input_size=32, width=2, steps=3, dt=1e-3, calibrate=False)
     assert subject.snn.shapes[subject.snn.inputs[0]] == (2, 32, 32)
