@@ -209,17 +209,16 @@ def find_sources(
         return [], True
     sources, ties = [], True
     alone = network.alone(golden)
-    arrivals = None if alone is not None or network.steps else recorded.arrivals(program, golden, trace)
+    known = alone is not None or all(replay.replayable(network, name) for name in wrong)
+    arrivals = None if known else recorded.arrivals(program, golden, trace)
     for name in wrong:
         theirs: Iterable[Array]
         if arrivals is not None:
             theirs = recorded.proven(golden, trace, name, arrivals[name])
         elif alone is not None:
             theirs = alone.unpack(name)
-        elif name in network.steps:
-            theirs = replay.replay(network, golden, name)
         else:
-            continue
+            theirs = replay.replay(network, golden, name)
         differs, tie = _follow(program, golden, name, theirs)
         if differs:
             sources.append(name)

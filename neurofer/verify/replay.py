@@ -30,6 +30,13 @@ def layer(program: Program, name: str) -> tuple[str, ...]:
     return tuple(other for other in program.order if other in found)
 
 
+def replayable(network: Network, name: str) -> bool:
+    """Whether the network can run ``name`` and the nodes it depends on one by one; importers may give no module."""
+    free = (n.Input, n.Output, n.Concat)
+    needed = (*layer(network.program, name), name)
+    return all(other in network.steps or isinstance(network.program.nodes[other], free) for other in needed)
+
+
 def drive(network: Network, golden: Trace, name: str, samples: slice = slice(None)) -> Iterator[Any]:
     """Yield what enters ``name`` at each step, computed by ``network`` from the recorded spikes and inputs."""
     program = network.program

@@ -197,3 +197,12 @@ def test_an_importer_that_does_not_exist_is_a_wrong_call():
 def test_a_folder_is_named_as_such(tmp_path):
     with pytest.raises(UsageError, match="this is a folder"):
         load(tmp_path)
+
+
+def test_a_neuron_whose_weights_have_no_module_is_judged_by_the_record():
+    """snnTorch is given a loop as a graph of its own, and its weights cannot be run alone."""
+    program = recurrent()
+    _, graph = registry.simulator("snntorch").STOCK.emit(program)
+    verdict = stock(replaced(program, spike=n.Neuron(alpha_mem=0.5, theta=0.25)), "snntorch", graph)
+    assert verdict.verdict == "DIVERGENT", verdict.reason
+    assert verdict.sources == ["spike"]
