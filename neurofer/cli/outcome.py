@@ -88,9 +88,9 @@ def console(stream: Any) -> Console:
 
 def note(message: str) -> None:
     """Tell on standard error what is going on; a signal that was dropped until here counts now."""
-    interrupt.check()
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
+    interrupt.check()  # after the words, which may be those on an interrupt
 
 
 @contextlib.contextmanager

@@ -203,7 +203,7 @@ def test_of_two_setups_at_once_one_builds(cache, tmp_path):
     assert len([line for line in said if "making an environment" in line]) == 1
     assert len([line for line in said if "waiting for it" in line]) == 1
     (made,) = cache.glob("tiny/*/environment.json")
-    assert json.loads(made.read_text())["seconds"] > 0
+    assert json.loads(made.read_text())["seconds"] >= 0
 
 
 @pytest.mark.parametrize("name", environments.names())
