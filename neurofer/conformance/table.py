@@ -38,6 +38,7 @@ This page is made by `make docs-conformance`. To run the suite on a simulator of
 EXAMPLE = """\
 from neurofer.conformance import Refused, Simulator, markdown, run
 
+
 class Mine(Simulator):
     name, version = "mine", "1.0"
 
@@ -46,6 +47,7 @@ class Mine(Simulator):
             raise Refused("one layer at a time")
         weight = next(node.weight for node in graph.nodes.values() if hasattr(node, "weight"))
         return lambda x: x @ weight.T  # [T, N, *shape] -> [T, N, *shape]
+
 
 print(markdown(run(Mine())))
 """
