@@ -6,11 +6,13 @@ Program. An importer of a simulator that wires the graph itself overrides `Netwo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurofer.errors import UsageError
 from neurofer.ir import Program, Spikes, Trace
@@ -119,6 +121,7 @@ class Recorder:
         self._names = {name for name, node in program.nodes.items() if spikes(node)}
         self._outputs = set(program.outputs)
         self._shapes = program.shapes
+        self._bits: dict[str, NDArray[np.uint8]] = {}
         self._frames: dict[str, Array] = {}
         self.steps, self.samples = steps, samples
 
@@ -129,21 +132,27 @@ class Recorder:
     def record(self, t: int, values: Mapping[str, Array], sample: int | None = None) -> None:
         """Take the values ``[N, *shape]`` of step ``t`` (of one sample alone if ``sample`` is given)."""
         for name, value in values.items():
+            rows = value.reshape(-1, *self._shapes[name])
+            if name in self._names:
+                self._pack(name, t * self.samples + (sample or 0), rows)
+                continue
             if name not in self._frames:
-                kind = np.uint8 if name in self._names else np.float64
-                self._frames[name] = np.zeros((self.steps, self.samples, *self._shapes[name]), kind)
+                self._frames[name] = np.zeros((self.steps, self.samples, *self._shapes[name]))
+            self._frames[name][t, slice(None) if sample is None else sample] = rows if sample is None else rows[0]
+
+    def _pack(self, name: str, first: int, rows: Array) -> None:
+        """Set one bit per neuron and sample: unpacked, the spikes of all nodes would take eight times the memory."""
+        if name not in self._bits:
+            length = math.ceil(self.steps * self.samples / 8)
+            self._bits[name] = np.zeros((length, *self._shapes[name]), np.uint8)
+        for place, row in enumerate(rows, start=first):
             # a spike is a 1: whatever else a simulator emits must not pass for one
-            taken = value == 1 if name in self._names else value
-            if sample is None:
-                self._frames[name][t] = taken
-            else:
-                self._frames[name][t, sample] = taken.reshape(self._shapes[name])
+            self._bits[name][place // 8] |= (row == 1).astype(np.uint8) << (7 - place % 8)
 
     def trace(self, inputs: Mapping[str, Array]) -> Trace:
         """Return what was recorded."""
-        trains = {name: Spikes.pack(frames) for name, frames in self._frames.items() if name in self._names}
-        outputs = {name: frames for name, frames in self._frames.items() if name in self._outputs}
-        return Trace(self.steps, self.samples, inputs, trains, outputs)
+        trains = {name: Spikes(bits, self.steps, self.samples) for name, bits in self._bits.items()}
+        return Trace(self.steps, self.samples, inputs, trains, dict(self._frames))
 
 
 def check_inputs(program: Program, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
