@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ class Refused(Exception):  # noqa: N818 - it says what happened, and nothing is 
     """Raised by `Simulator.load` for a graph that the simulator knows it cannot run."""
 
 
-class Simulator:
+class Simulator(ABC):
     """One simulator, as the suite meets it: subclass it and implement `load`.
 
     Attributes:
@@ -36,6 +37,7 @@ class Simulator:
     importer: str = "stock"
     packages: tuple[str, ...] = ()
 
+    @abstractmethod
     def load(self, graph: nir.NIRGraph, dt: float) -> Run:
         """Import ``graph`` and return a function that runs it from its initial state.
 
@@ -50,9 +52,8 @@ class Simulator:
         Raises:
             Refused: the simulator cannot run this graph.
         """
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
         """End what the simulator started; called once there are no more cases."""
 
     def refuses(self, error: BaseException) -> bool:

@@ -82,7 +82,7 @@ def _step(node: dict[str, Any], own: dict[str, Tensor]) -> Step:
             return lambda x: (x >= own["theta"]).float()
         case "Concat" | "Dropout" | "Output" | "Input":
             return lambda x: x
-    raise NotImplementedError(f"no step for a {node['kind']}")
+    raise ValueError(f"no step for a {node['kind']}")
 
 
 def _padded(x: Tensor, pads: list[list[int]], value: float = 0.0) -> Tensor:
