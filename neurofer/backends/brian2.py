@@ -6,6 +6,7 @@ Brian2 computes in float64 with the equations we give it: the Neuron's own, what
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,7 @@ def load(program: Program) -> Network:
         raise RefusedError("brian2 cannot run this program", problems=problems)
     found = populations(program, "brian2")
 
-    def ask(frames: Frames) -> tuple[dict[str, Any], dict[str, Array]]:
-        return _task(found, frames)
-
-    def answer(frames: Frames, made: dict[str, Array]) -> dict[str, Array]:
-        shapes, lead = program.shapes, next(iter(frames.values())).shape[:2]
-        recorded = {name: made[f"{k}.out"].reshape(*lead, *shapes[name]) for k, name in enumerate(found.neurons)}
-        return recorded | found.outputs(frames, recorded)
-
-    return remote(found.program, "brian2", "brian2_network", ask, answer, load=load)
+    return remote(found.program, "brian2", "brian2_network", partial(_task, found), found.read, load=load)
 
 
 def _task(found: Populations, frames: Frames) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,15 +39,7 @@ def load(program: Program) -> Network:
     if problems := _limits(found.neurons):
         raise RefusedError("nest cannot run this program", problems=problems)
 
-    def ask(frames: Frames) -> tuple[dict[str, Any], dict[str, Array]]:
-        return _task(found, frames)
-
-    def answer(frames: Frames, made: dict[str, Array]) -> dict[str, Array]:
-        shapes, lead = program.shapes, next(iter(frames.values())).shape[:2]
-        recorded = {name: made[f"{k}.out"].reshape(*lead, *shapes[name]) for k, name in enumerate(found.neurons)}
-        return recorded | found.outputs(frames, recorded)
-
-    return remote(found.program, "nest", "nest_network", ask, answer, load=load)
+    return remote(found.program, "nest", "nest_network", partial(_task, found), found.read, load=load)
 
 
 def _limits(neurons: Mapping[str, n.Neuron]) -> list[Problem]:

@@ -84,6 +84,12 @@ class Populations:
         drives = {name: np.stack(found) for name, found in entered.items()}
         return {name: drive for name, drive in drives.items() if drive.any()}
 
+    def read(self, frames: Mapping[str, Array], made: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what a worker recorded as ``K.out`` for population K, and the outputs that follow, by node."""
+        lead, shapes = next(iter(frames.values())).shape[:2], self.program.shapes
+        recorded = {name: made[f"{k}.out"].reshape(*lead, *shapes[name]) for k, name in enumerate(self.neurons)}
+        return recorded | self.outputs(frames, recorded)
+
     def outputs(self, frames: Mapping[str, Array], recorded: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs ``[T, N, *shape]`` that follow from what the populations did.
 

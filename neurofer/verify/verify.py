@@ -84,8 +84,8 @@ def _row(
     except NeuroferError:
         raise
     except Exception as error:
-        # whatever a simulator's own importer raises is a result about that importer
-        if importer == "neurofer":
+        # whatever a simulator's own importer raises is a result about that importer; what ours does is a fault of ours
+        if importer == "neurofer" or (target in registry.RUNTIMES and not _raised_by_runtime(error)):
             raise
         reason = f"the importer raised {type(error).__name__}: {error}"
     if reason:
@@ -95,6 +95,11 @@ def _row(
     if not given or importer == "neurofer" or verdict.verdict not in ("DIVERGENT", "REFUSED"):
         return verdict
     return msgspec.structs.replace(verdict, reason="\n".join([verdict.reason, *_diagnosis(program, target, graph)]))
+
+
+def _raised_by_runtime(error: Exception) -> bool:
+    """Whether ONNX Runtime itself raised, and not the code around it."""
+    return type(error).__module__.split(".")[0] == "onnxruntime"
 
 
 def _diagnosis(program: Program, target: str, graph: nir.NIRGraph | None) -> list[str]:

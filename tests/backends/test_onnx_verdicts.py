@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from neurofer.backends import onnx as backend
 from neurofer.backends import reference
@@ -111,3 +112,21 @@ def test_a_full_size_network_is_the_same_on_a_dyadic_grid(name, steps, form):
     x = np.round(subject.sample().x * 16) / 16
     row = judge(program, x, form=form)
     assert (row.verdict, row.nodes_compared) == ("EXACT", row.nodes_total), row.reason
+
+
+def test_a_fault_of_ours_is_no_refusal_and_what_the_runtime_raises_is_one(monkeypatch):
+    program = convolutional()
+    golden = reference.run(program, spikes_for(program))
+    for error in (TypeError("ours"), Fail("theirs")):
+
+        def load(_, error=error):
+            raise error
+
+        monkeypatch.setattr(backend, "load", load)
+        if isinstance(error, Fail):
+            (row,) = verify(program, golden, on=["onnx"])
+            assert row.verdict == "REFUSED"
+            assert "Fail: theirs" in row.reason
+        else:
+            with pytest.raises(TypeError, match="ours"):
+                verify(program, golden, on=["onnx"])
