@@ -109,13 +109,6 @@ class RemoteStock:
         return lowered, to_nir(lowered, neuron=self.neuron(lowered.contract))
 
 
-def neurons(program: Program) -> Iterator[tuple[str, n.Neuron]]:
-    """Yield the neurons of a program by name."""
-    for name, node in program.nodes.items():
-        if isinstance(node, n.Neuron):
-            yield name, node
-
-
 def _recorded(
     program: Program, wanted: list[str], lead: tuple[int, ...], made: Mapping[str, Array]
 ) -> Iterator[tuple[str, Array]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neurofer.backends.remote_stock import RemoteStock, neurons
+from neurofer.backends.remote_stock import RemoteStock
+from neurofer.backends.stock_names import collisions, neurons
 from neurofer.errors import Problem
 from neurofer.ir import Capabilities, Program
 from neurofer.ir import nodes as n
@@ -14,7 +15,7 @@ CAPABILITIES = Capabilities(
 
 
 def _misread(program: Program) -> list[Problem]:
-    found = []
+    found = collisions(program)
     for name, node in neurons(program):
         if node.kind == "LIF":
             found.append(Problem(name, "rockpool looks for tau_mem, which nir.LIF does not have"))

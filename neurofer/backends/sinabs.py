@@ -14,7 +14,8 @@ import numpy as np
 
 from neurofer.backends.network import Network
 from neurofer.backends.remote import Frames, remote
-from neurofer.backends.remote_stock import RemoteStock, neurons
+from neurofer.backends.remote_stock import RemoteStock
+from neurofer.backends.stock_names import collisions, neurons
 from neurofer.errors import Problem, RefusedError
 from neurofer.ir import Capabilities, Contract, Program
 from neurofer.ir import nodes as n
@@ -94,7 +95,7 @@ def _described(program: Program, name: str) -> tuple[dict[str, Any], dict[str, A
 
 
 def _misread(program: Program) -> list[Problem]:
-    found = []
+    found = collisions(program)
     for name, node in neurons(program):
         if not node.spiking:
             continue

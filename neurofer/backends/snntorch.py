@@ -20,7 +20,8 @@ from torch import Tensor
 from neurofer import passes
 from neurofer.backends import torch_network
 from neurofer.backends.network import Network, Step
-from neurofer.backends.stock import Stock, differs, module_step, neurons
+from neurofer.backends.stock import Stock, differs, module_step
+from neurofer.backends.stock_names import neurons
 from neurofer.backends.torch_network import tensor
 from neurofer.errors import Problem, RefusedError
 from neurofer.ir import Capabilities, Contract, Program

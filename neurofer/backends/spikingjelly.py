@@ -18,7 +18,8 @@ from torch import Tensor
 from neurofer import passes
 from neurofer.backends import torch_network
 from neurofer.backends.network import Network, Step
-from neurofer.backends.stock import Stock, differs, neurons
+from neurofer.backends.stock import Stock, differs
+from neurofer.backends.stock_names import neurons
 from neurofer.backends.torch_network import tensor
 from neurofer.errors import Problem
 from neurofer.ir import Capabilities, Contract, Program

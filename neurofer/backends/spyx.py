@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurofer.backends.remote_stock import RemoteStock, neurons
+from neurofer.backends.remote_stock import RemoteStock
+from neurofer.backends.stock_names import neurons
 from neurofer.errors import Problem
 from neurofer.ir import Capabilities, Program
 from neurofer.ir import nodes as n

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from neurofer.backends.network import Recorder, Step, check_inputs
+from neurofer.backends.stock_names import collisions, submodule
 from neurofer.backends.torch_network import TorchNetwork, drop, lift
 from neurofer.errors import PassError, Problem, RefusedError
 from neurofer.ir import Capabilities, Contract, Program, Trace
-from neurofer.ir.nodes import Array, Coefficient, Flatten, Neuron, Shape
+from neurofer.ir.nodes import Array, Coefficient, Flatten, Shape
 from neurofer.ir.serde import NeuronWriter, to_nir
 
 Importer = Callable[[nir.NIRGraph, Contract], nn.Module]
@@ -154,28 +155,6 @@ def _one_by_one(module: nn.Module, shape: Shape) -> Step:
 def differs(value: Coefficient | None, wanted: Any) -> bool:
     """Whether a coefficient is not what an importer assumes, beyond the rounding of its own test for equality."""
     return value is not None and not np.allclose(value, wanted, rtol=1e-6, atol=1e-12)
-
-
-def neurons(program: Program) -> Iterator[tuple[str, Neuron]]:
-    """Yield the neurons of a program by name."""
-    for name, node in program.nodes.items():
-        if isinstance(node, Neuron):
-            yield name, node
-
-
-def submodule(name: str) -> str:
-    """Return the name that nirtorch gives the module of a node."""
-    return name.replace(".", "_")
-
-
-def collisions(program: Program) -> list[Problem]:
-    """Return the nodes that nirtorch would give the module name of another."""
-    owners: dict[str, str] = {}
-    return [
-        Problem(name, f"the importer names its module {key!r} and overwrites that of {owner!r}", "another node name")
-        for name in program.nodes
-        if (owner := owners.setdefault(key := submodule(name), name)) != name
-    ]
 
 
 @dataclass(frozen=True)

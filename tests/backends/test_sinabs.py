@@ -1,11 +1,14 @@
 """sinabs on its own neurons is the reference, spike by spike."""
 
+import numpy as np
 import pytest
 
 from neurofer.backends import reference, registry
+from neurofer.ir import Contract
+from neurofer.ir import nodes as n
 from neurofer.verify.compare import compare
 from tests.backends.hosted import MORE, NETWORKS, assert_exact, constant, image, judge, needs
-from tests.networks import convolutional, spikes_for
+from tests.networks import convolutional, in_a_row, spikes_for
 from tests.verify.test_compare import BREAKS, LIF
 
 pytestmark = needs("sinabs")
@@ -43,3 +46,9 @@ def test_its_importer_raises_on_a_leak_per_neuron():
     verdict = judge(NETWORKS["LIF"], "sinabs", "stock")
     assert verdict.verdict == "REFUSED"
     assert "sinabs raised ValueError: The truth value of an array" in verdict.reason
+
+
+def test_names_that_its_importer_cannot_tell_apart_are_told():
+    nodes = {"input": n.Input((2,)), "a.b": n.Linear(np.eye(3, 2)), "a_b": n.Neuron(reset="soft"), "output": n.Output()}
+    verdict = judge(in_a_row(nodes, Contract(steps=4)), "sinabs", "stock")
+    assert "a_b: the importer names its module 'a_b' and overwrites that of 'a.b'" in verdict.reason
