@@ -1,24 +1,25 @@
 import pytest
 
-from neurofer.cli.bench import interleaved
 
-
-def test_work_is_warmed_up_and_done_in_turns():
-    done = []
-    times = interleaved({"a": lambda: done.append("a"), "b": lambda: done.append("b")}, 3)
-    assert "".join(done) == "abababab"
-    assert {name: len(values) for name, values in times.items()} == {"a": 3, "b": 3}
-
-
-def test_every_suite_gives_rows_with_ratios_of_medians(cli):
-    result = cli("bench", "--small", "--rounds", 2, "--json")
+@pytest.mark.parametrize(
+    ("suite", "base"),
+    [
+        ("counting", ("conv-snn", "forward")),
+        ("data", ("binning 200 k events", "numpy")),
+        ("export", ("spiking-fer", "h5py")),
+        ("verify", ("conv-snn in norse", "run")),
+    ],
+)
+def test_a_suite_gives_rows_with_ratios_of_medians(cli, suite, base):
+    result = cli("bench", "--suite", suite, "--small", "--rounds", 2, "--json")
     assert result.code == 0, result.err
     document = result.json()
-    assert (document["schema"], document["suite"]) == ("neurofer.bench/1", "all")
+    assert (document["schema"], document["suite"]) == ("neurofer.bench/1", suite)
     assert document["threads"] >= 1
     rows = document["rows"]
+    assert {row["suite"] for row in rows} == {suite}
     bases = {(row["network"], row["work"]): row["ms_median"] for row in rows if row["work"] == row["against"]}
-    assert set(bases) >= {("conv-snn", "forward"), ("spiking-fer", "h5py"), ("conv-snn in norse", "run")}
+    assert base in bases
     for row in rows:
         if row["work"] == "file":
             assert row["bytes"] > 0
@@ -32,6 +33,12 @@ def test_one_suite_is_shown_as_a_table(cli):
     assert "h5py" in result.out
     assert "conv-snn" not in result.out
     assert "round 1 of 1" in result.err
+
+
+def test_tables_are_markdown_if_asked_for(cli):
+    lines = cli("bench", "--suite", "export", "--small", "--rounds", 1, "--markdown").out.splitlines()
+    assert lines[:3] == ["## export", "", "| network | work | median ms | min ms | ratio | goal |"]
+    assert lines[4].startswith("| spiking-fer | h5py | ")
 
 
 @pytest.mark.slow

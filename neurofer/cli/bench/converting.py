@@ -1,14 +1,14 @@
-"""In the suite ``data`` of ``neurofer bench``: moving bars to events, against v2e's formulas in plain numpy."""
+"""In the suite ``data``: moving bars to events, against v2e's formulas in plain numpy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from neurofer.cli.bench.measure import Row, compared, interleaved
 from neurofer.cli.outcome import note
 
 if TYPE_CHECKING:
-    from neurofer.cli.bench_data import Measure, Rows
     from neurofer.ir.nodes import Array
 
 _FRAMES, _SIDE, _FPS = 60, 200, 30
@@ -16,14 +16,12 @@ _GOAL = 0.5
 """15 million events a second, where v2e itself makes 7.6."""
 
 
-def converting(rounds: int, small: bool, measure: Measure, rows: Rows) -> Iterator[dict[str, Any]]:
+def converting(rounds: int, small: bool) -> Iterator[Row]:
     """Yield the rows on the DVS model with v2e's clean setting, 60 frames of 200 x 200.
 
     Args:
         rounds: how often to time each.
         small: few frames, to see that it works.
-        measure: times pieces of work in turns.
-        rows: makes rows of times, given what to compare with and the goals.
     """
     from neurofer.data import dvs
     from neurofer.data.dvs.pixels import Pixels
@@ -38,7 +36,7 @@ def converting(rounds: int, small: bool, measure: Measure, rows: Rows) -> Iterat
         "numpy": lambda: _numpy(frames, *thresholds),
         "neurofer": lambda: dvs.convert(frames, fps=_FPS, thresholds=thresholds),
     }
-    for row in rows(f"DVS, {count // 1000:,} k events", measure(work, rounds), "numpy", {"neurofer": _GOAL}):
+    for row in compared(f"DVS, {count // 1000:,} k events", interleaved(work, rounds), "numpy", {"neurofer": _GOAL}):
         yield {
             **row,
             "events_per_second": count / row["ms_median"] * 1e3,

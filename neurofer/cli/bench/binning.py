@@ -1,10 +1,11 @@
-"""The suite ``data`` of ``neurofer bench``: events to frames, against plain numpy and, where it is installed, tonic."""
+"""In the suite ``data``: events to frames, against plain numpy and, where it is installed, tonic."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
+from neurofer.cli.bench.measure import Row, compared, interleaved
 from neurofer.cli.outcome import note
 
 if TYPE_CHECKING:
@@ -15,18 +16,13 @@ _EVENTS, _FEW = 10_000_000, 200_000
 _GOAL = 0.4
 """250 million events a second, where numpy bins 100."""
 
-Measure = Callable[[Mapping[str, Callable[[], object]], int], dict[str, list[float]]]
-Rows = Callable[[str, Mapping[str, list[float]], str, Mapping[str, float]], list[dict[str, Any]]]
 
-
-def binning(rounds: int, small: bool, measure: Measure, rows: Rows) -> Iterator[dict[str, Any]]:
+def binning(rounds: int, small: bool) -> Iterator[Row]:
     """Yield the rows on binning evenly spread events into binary frames [6, 2, 200, 200] by equal time.
 
     Args:
         rounds: how often to time each.
         small: few events, to see that it works.
-        measure: times pieces of work in turns.
-        rows: makes rows of times, given what to compare with and the goals.
     """
     from neurofer.data.events import bin_events
 
@@ -39,11 +35,11 @@ def binning(rounds: int, small: bool, measure: Measure, rows: Rows) -> Iterator[
     }
     if (tonic := _tonic(events)) is not None:
         work["tonic"] = tonic
-    times = measure(work, rounds)
+    times = interleaved(work, rounds)
     title = f"binning {count // 1000:,} k events"
-    found = rows(title, times, "numpy", {"neurofer": _GOAL})
+    found = compared(title, times, "numpy", {"neurofer": _GOAL})
     if tonic is not None:
-        found += rows(title, {name: times[name] for name in ("neurofer", "tonic")}, "tonic", {})
+        found += compared(title, {name: times[name] for name in ("neurofer", "tonic")}, "tonic", {})
     for row in found:
         yield {
             **row,

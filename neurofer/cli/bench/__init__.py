@@ -1,0 +1,91 @@
+"""``neurofer bench``: how long work takes, as ratios to the same work done otherwise, in one run.
+
+A suite is one file of this folder: a function ``rows(rounds, small)`` and, where it is shown in columns of its own,
+``COLUMNS``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+import typer
+
+from neurofer.cli import options
+from neurofer.cli.bench.measure import COLUMNS, Column, Row
+from neurofer.cli.outcome import Outcome, note
+from neurofer.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Suite = Literal["counting", "data", "export", "verify"]
+
+_SCHEMA = "neurofer.bench/1"
+
+
+def bench(
+    suite: Annotated[Suite | None, typer.Option(help="One suite.", show_default="all")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds.")] = 7,
+    small: Annotated[bool, typer.Option("--small", help="Small networks, to see that it works.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
+    json: options.Json = False,
+) -> Outcome:
+    """Measure speed against the same work without neurofer.
+
+    counting: a forward of SpikingJelly's own module with counting behind it, against that forward, at most 1.15.
+    data: events to frames, against plain numpy (at most 0.4) and tonic, if installed; frames to events by the DVS
+    model, against plain numpy (at most 0.5).
+    export: writing a .nir file against h5py writing its arrays with the same filters, at most 2.
+    verify: a verdict on one simulator, against running the network in it.
+    What is compared is run in turns, after a warm-up; ratios are those of the medians.
+    """
+    import torch
+
+    rows: list[Row] = []
+    for name in get_args(Suite) if suite is None else (suite,):
+        try:
+            rows += [{"suite": name, **row} for row in _suite(name).rows(rounds, small)]
+        except MissingPackageError as error:
+            if suite is not None:
+                raise
+            note(f"{name} left out: {error}")
+    if small:
+        rows = [{**row, "goal": None} for row in rows]  # fixed costs are all there is to see
+    document = {"schema": _SCHEMA, "suite": suite or "all", "threads": torch.get_num_threads(), "rows": rows}
+    return Outcome(document, lambda console: (_print_markdown if markdown else _print)(console, document))
+
+
+def _suite(name: str) -> Any:
+    return import_module(f"neurofer.cli.bench.{name}")
+
+
+def _tables(document: dict[str, Any]) -> dict[str, tuple[tuple[Column, ...], list[Row]]]:
+    """Return columns and rows of each suite."""
+    names = dict.fromkeys(row["suite"] for row in document["rows"])
+    return {
+        name: (getattr(_suite(name), "COLUMNS", COLUMNS), [row for row in document["rows"] if row["suite"] == name])
+        for name in names
+    }
+
+
+def _print(console: Console, document: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    for columns, rows in _tables(document).values():
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column.title, justify="left" if column.words else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(column.cell(row) for column in columns))
+        console.print(table)
+    console.print(f"{document['threads']} thread(s)")
+
+
+def _print_markdown(console: Console, document: dict[str, Any]) -> None:
+    from neurofer.report.markdown import table
+
+    for name, (columns, rows) in _tables(document).items():
+        cells = ([column.cell(row) for column in columns] for row in rows)
+        console.print(f"## {name}\n\n{table([column.title for column in columns], cells)}\n")
+    console.print(f"{document['threads']} thread(s)")
