@@ -99,6 +99,11 @@ def test_loops_give_the_same_without_a_compiler(events, frames):
     with np.errstate(over="ignore"):
         assert not len(events) or binning._count(events, edges, *SIZE, out) == -1
     np.testing.assert_array_equal(out.reshape(frames, 2, *SIZE), bin_events(events, frames, SIZE, counts=True))
+    for loop in (binning._mark, binning._mark_bits):
+        marked = np.zeros(out.shape, np.uint8)
+        with np.errstate(over="ignore"):
+            assert not len(events) or loop(events, edges, *SIZE, marked) == -1
+        np.testing.assert_array_equal(marked, out > 0)
     assert [binning._find(events, t) for t in events["t"][:5]] == np.searchsorted(events["t"], events["t"][:5]).tolist()
 
 
@@ -165,6 +170,19 @@ def test_faults_are_named(by, place, key, value, reason):
             bin_events(
                 events, 3, (240, 304), by="count" if key == "t" and by == "time" else by, window=20, counts=counts
             )
+
+
+@pytest.mark.parametrize("size", [(128, 128), (113, 149), (240, 304), (361, 363), (480, 640)])
+def test_sensors_of_all_sizes_mark_what_they_count(size):
+    """Bytes, bits and bytes again, by what fits into a cache; odd sizes end inside a word of bits."""
+    events = sample(20_000, height=size[0], width=size[1])
+    events["x"][-1], events["y"][-1], events["p"][-1] = size[1] - 1, size[0] - 1, 1
+    frames = bin_events(events, 3, size)
+    np.testing.assert_array_equal(frames, bin_events(events, 3, size, counts=True) > 0)
+    assert frames[2, 1, -1, -1] == 1
+    events["x"][7_777] = size[1]
+    with pytest.raises(UsageError, match="event 7777 lies outside"):
+        bin_events(events, 3, size)
 
 
 def test_faults_outside_the_middle_windows_are_found_too():
