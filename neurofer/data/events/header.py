@@ -20,8 +20,14 @@ class Header:
         """Version of the EVT format, such as ``3.0``; empty if it is none."""
         for line in self.lines:
             if found := re.match(r"evt (\d+\.\d+)$|format EVT([\d.]+)", line):
-                return found[1] or (found[2] if "." in found[2] else f"{found[2]}.0")
+                return found[1] or (found[2] if "." in found[2] else f"{found[2][0]}.{found[2][1:] or 0}")
         return ""
+
+    @property
+    def endianness(self) -> str:
+        """The order of the bytes, ``little``, ``big`` or ``legacy``; empty if the lines do not say."""
+        found = re.search(r"\bendianness[ =:]+(little|big|legacy)\b", "\n".join(self.lines))
+        return found[1] if found else ""
 
     @property
     def start(self) -> int:

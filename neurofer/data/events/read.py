@@ -13,14 +13,14 @@ from neurofer.data.events.aedat4 import AEDAT4
 from neurofer.data.events.dat import DAT
 from neurofer.data.events.decoder import DTYPE, DamagedError, Decoded, Events, Format, Options, Unit, budget
 from neurofer.data.events.es import ES
-from neurofer.data.events.evt import EVT2, EVT3, OTHER_EVT
+from neurofer.data.events.evt import EVT2, EVT3, EVT21, OTHER_EVT
 from neurofer.data.events.hdf5 import HDF5
 from neurofer.data.events.nmnist import NMNIST
 from neurofer.data.events.npz import NPY, NPZ
 from neurofer.data.events.text import TEXT
 from neurofer.errors import ReadError, UsageError
 
-FORMATS = {known.name: known for known in (ES, AEDAT4, HDF5, NPZ, NPY, EVT2, EVT3, OTHER_EVT, TEXT, DAT, NMNIST)}
+FORMATS = {known.name: known for known in (ES, AEDAT4, HDF5, NPZ, NPY, EVT2, EVT21, EVT3, OTHER_EVT, TEXT, DAT, NMNIST)}
 """By name, in the order in which a file is tried: those with a mark of their own first."""
 
 _HEAD = 1 << 16
@@ -77,7 +77,7 @@ def read_events(
     Memory: 26 bytes for each event. A file of n bytes never yields more than 32 n + 2**20 events, whatever it claims.
 
     Args:
-        path: EVT 2.0 or 3.0, ES, AEDAT 4.0, DAT, N-MNIST, HDF5 (v2e, DSEC, Metavision), NPZ, NPY or text.
+        path: EVT 2.0, 2.1 or 3.0, ES, AEDAT 4.0, DAT, N-MNIST, HDF5 (v2e, DSEC, Metavision), NPZ, NPY or text.
         kind: its format, a key of ``FORMATS``; found from its contents if not given.
         columns: the columns of text without names, such as ``txyp``.
         unit: of the times in HDF5, NPZ and text; without one, whole numbers are microseconds and others seconds.

@@ -15,8 +15,8 @@ from neurofer.data.events.kernel import compiled
 READ = 1 << 20
 """Bytes read at a time."""
 
-WIDEST = 12
-"""Most events one word stands for (EVT3's VECT_12)."""
+WIDEST = 32
+"""Most events one word stands for (EVT 2.1's mask)."""
 
 Loop = Callable[[NDArray[Any], int, NDArray[np.int64], NDArray[Any]], tuple[int, int, int]]
 """(words, position, state, out) -> position it stopped at, events put into ``out``, fault or 0.

@@ -31,6 +31,26 @@ def evt2(events):
     return b"% camera none\n% evt 2.0\n" + np.array(words, "<u4").tobytes()
 
 
+def evt21(events, *, legacy=False, tells=True):
+    """Vectors of up to 32 columns from the first event's on, as docs.prophesee.ai describes them."""
+    words, high = [], None
+    queue = events.tolist()
+    while queue:
+        x, y, t, p = queue.pop(0)
+        group = [x]
+        while queue and queue[0][1:] == (y, t, p) and group[-1] < queue[0][0] < x + 32:
+            group.append(queue.pop(0)[0])
+        if t >> 6 != high:
+            high = t >> 6
+            words.append((8 << 28 | high & 0xFFFFFFF) << 32)
+        words.append((p << 28 | (t & 63) << 22 | x << 11 | y) << 32 | sum(1 << one - x for one in group))
+    data = np.array(words, "<u8")
+    if legacy:
+        data = data.view("<u4").reshape(-1, 2)[:, ::-1].copy()
+    order = f";endianness={'legacy' if legacy else 'little'}" if tells else ""
+    return f"% evt 2.1\n% format EVT21;height=240;width=304{order}\n% end\n".encode() + data.tobytes()
+
+
 def evt3(events, *, vectors=False):
     words, high, low, row = [], None, None, None
     queue = events.tolist()
@@ -206,6 +226,10 @@ def rpg(events):
 
 ENCODERS = {
     "evt2": (evt2, "evt2"),
+    "evt21": (evt21, "evt21"),
+    "evt21 legacy": (lambda events: evt21(events, legacy=True), "evt21"),
+    "evt21 untold": (lambda events: evt21(events, tells=False), "evt21"),
+    "evt21 legacy untold": (lambda events: evt21(events, legacy=True, tells=False), "evt21"),
     "evt3": (evt3, "evt3"),
     "evt3 vectors": (lambda events: evt3(events, vectors=True), "evt3"),
     "es": (es, "es"),

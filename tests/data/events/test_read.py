@@ -2,6 +2,7 @@ import logging
 import subprocess
 import sys
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_chunks_have_the_size_asked_for_and_join_to_the_whole(case, size):
 
 def test_blocks_and_reads_may_end_anywhere(tmp_path, monkeypatch):
     monkeypatch.setattr("neurofer.data.events.words.READ", 7)
-    monkeypatch.setattr("neurofer.data.events.words.BLOCK", 13)
+    monkeypatch.setattr("neurofer.data.events.words.BLOCK", 33)
     monkeypatch.setattr("neurofer.data.events.npz.BLOCK", 13)
     monkeypatch.setattr("neurofer.data.events.hdf5.BLOCK", 13)
     monkeypatch.setattr("neurofer.data.events.text._READ", 64)
@@ -95,7 +96,13 @@ def test_colours_come_without_polarity(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    [("evt2", 2**34 - 50_000), ("evt3", 2**24 - 50_000), ("evt3 vectors", 2**24 - 50_000), ("dat", 2**32 - 50_000)],
+    [
+        ("evt2", 2**34 - 50_000),
+        ("evt21", 2**34 - 50_000),
+        ("evt3", 2**24 - 50_000),
+        ("evt3 vectors", 2**24 - 50_000),
+        ("dat", 2**32 - 50_000),
+    ],
 )
 def test_time_goes_on_when_its_bits_run_over(name, start, tmp_path):
     events = sample(300, start=start)
@@ -109,13 +116,25 @@ def test_time_of_nmnist_runs_over(tmp_path):
     np.testing.assert_array_equal(read_events(written(tmp_path / "r", data), kind="nmnist"), events)
 
 
-def test_vectors_of_evt3(tmp_path):
+@pytest.mark.parametrize("encode", [partial(encoders.evt3, vectors=True), encoders.evt21], ids=["evt3", "evt21"])
+def test_vectors(encode, tmp_path):
     events = sample(1000)
     events["y"], events["t"], events["p"] = 7, np.arange(1000) // 100, np.arange(1000) // 50 % 2
     events["x"] = np.arange(1000) % 50 * 3
-    data = encoders.evt3(events, vectors=True)
-    assert len(data) < len(encoders.evt3(events))
+    data = encode(events)
+    assert len(data) < 4 * len(events)
     np.testing.assert_array_equal(read_events(written(tmp_path / "r", data)), events)
+
+
+def test_evt21_word_by_word(tmp_path):
+    """A time, two pixels of one word, and words of other types, in both orders of bytes."""
+    words = [0x8000_0003_0000_0000, 0x1000_0000_8000_0001 | 5 << 54 | 96 << 43 | 33 << 32, 0xE << 60, 0xA << 60 | 9]
+    for order, dtype in (("little", "<u8"), ("legacy", "<u4")):
+        data = np.array(words, "<u8")
+        data = data if dtype == "<u8" else data.view("<u4").reshape(-1, 2)[:, ::-1]
+        head = f"% evt 2.1\n% endianness {order}\n% end\n".encode()
+        found = read_events(written(tmp_path / "r", head + data.tobytes()))
+        assert found.tolist() == [(96, 33, 3 * 64 + 5, 1), (127, 33, 3 * 64 + 5, 1)]
 
 
 def test_evt3_time_is_not_ahead_between_its_two_halves(tmp_path):
@@ -220,7 +239,8 @@ def test_the_stream_gives_all_good_events_before_it_fails(tmp_path):
         (b"Event Stream\x03\x00\x00\x01" + bytes(9), "version 3"),
         (b"Event Stream\x02\x00\x00\x00" + bytes(9), "type 0, which has no pixels"),
         (b"Event Stream\x02\x00\x00\x01" + bytes(9), "0 x 0 pixels"),
-        (b"% evt 2.1\n" + bytes(80), "EVT 2.1 is not read"),
+        (b"% evt 4.0\n" + bytes(80), "EVT 4.0 is not read"),
+        (b"% evt 2.1\n% endianness big\n" + bytes(80), "big-endian"),
         (b"% Version 2\n\x0e\x08" + bytes(80), "type 14 and 8 bytes"),
         (b"%format EVT3;height=9;width=9\n" + np.array([8 << 12, 2 << 12 | 9], "<u2").tobytes(), "x lies outside"),
         (b"%format EVT3;height=9;width=9\n" + np.array([8 << 12, 9, 2 << 12], "<u2").tobytes(), "y lies outside"),
