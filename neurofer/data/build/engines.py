@@ -20,6 +20,24 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def check(engine: Engine, jobs: int | None) -> None:
+    """Refuse an engine that cannot be used.
+
+    Raises:
+        UsageError: no jobs, or an unknown engine.
+        MissingPackageError: Ray is asked for and not installed.
+    """
+    if engine not in ENGINES or (jobs is not None and jobs < 1):
+        raise UsageError(
+            f"{jobs} jobs on the engine '{engine}'", next_step=f"give 1 or more jobs and one of {', '.join(ENGINES)}"
+        )
+    if engine == "ray":
+        try:
+            import ray  # noqa: F401 - it must be known before anything is written
+        except ImportError as error:
+            raise MissingPackageError("Ray is not installed", next_step="pip install 'neurofer[ray]'") from error
+
+
 def run_tasks(
     task: Callable[[Item], Result], items: Sequence[Item], *, jobs: int | None = None, engine: Engine = "processes"
 ) -> Iterator[tuple[int, Result]]:
@@ -32,14 +50,10 @@ def run_tasks(
         engine: `processes`, or `ray`: the cluster this process is connected to, else Ray on this machine.
 
     Raises:
-        UsageError: no jobs, or an unknown engine.
-        MissingPackageError: Ray is asked for and not installed.
+        UsageError: as `check`, like MissingPackageError.
         NeuroferError: a process of the pool was killed.
     """
-    if engine not in ENGINES or (jobs is not None and jobs < 1):
-        raise UsageError(
-            f"{jobs} jobs on the engine '{engine}'", next_step=f"give 1 or more jobs and one of {', '.join(ENGINES)}"
-        )
+    check(engine, jobs)
     if engine == "ray":
         return _on_ray(task, items, jobs)
     jobs = min(len(os.sched_getaffinity(0)) if jobs is None else jobs, len(items))
@@ -78,10 +92,8 @@ def _follow(parent: Any) -> None:
 
 
 def _on_ray(task: Callable[[Item], Result], items: Sequence[Item], jobs: int | None) -> Iterator[tuple[int, Result]]:
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingPackageError("Ray is not installed", next_step="pip install 'neurofer[ray]'") from error
+    import ray
+
     if not ray.is_initialized():
         ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
     shared = ray.put(task)

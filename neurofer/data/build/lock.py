@@ -33,8 +33,10 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The holder before may have removed the file between the two calls: then this is a lock on nothing.
             if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
-                yield
-                path.unlink(missing_ok=True)
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
                 return
         except BlockingIOError as error:
             raise UsageError(

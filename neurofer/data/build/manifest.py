@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,7 +129,7 @@ def differences(old: Plan, new: Plan) -> list[Problem]:
         if before != now:
             problems.append(Problem(name, f"{_shown(before)} in the folder, {_shown(now)} now"))
     for name in ("parameters", "versions", "left_out"):
-        before, now = getattr(old, name), getattr(new, name)
+        before, now = (dict(_flat(getattr(plan, name))) for plan in (old, new))
         problems += [
             Problem(f"{name}.{key}", f"{_shown(before.get(key))} in the folder, {_shown(now.get(key))} now")
             for key in sorted({*before, *now})
@@ -193,6 +194,14 @@ def write(path: Path, content: Plan | Manifest) -> None:
     """
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
     replace_file(path, lambda draft: Path(draft).write_bytes(text + b"\n"))
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _shown(value: Any) -> str:

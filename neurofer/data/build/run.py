@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurofer.data.build.engines import Engine, run_tasks
+from neurofer.data.build import engines
+from neurofer.data.build.engines import Engine
 from neurofer.data.build.lock import locked
 from neurofer.data.build.manifest import (
     MANIFEST,
@@ -70,6 +71,7 @@ def build(
         MissingPackageError: a package that the source or engine needs is not installed.
     """
     check(source)
+    engines.check(engine, jobs)
     folder, plan = Path(folder), make_plan(source)
     try:
         (folder / RECORDINGS).mkdir(parents=True, exist_ok=True)
@@ -136,7 +138,7 @@ def _make(
     made: dict[int, Recording] = {}
     failed: dict[int, Failure] = {}
     kept = events = 0
-    for place, outcome in run_tasks(task, source.members, jobs=jobs, engine=engine):
+    for place, outcome in engines.run_tasks(task, source.members, jobs=jobs, engine=engine):
         member = source.members[place]
         if isinstance(outcome, _FATAL):
             raise outcome
