@@ -1,0 +1,32 @@
+/* Adds to drive[steps][outputs] the convolution of graded values at one output pixel; zeros cost nothing.
+   weight[group][kernel_y][kernel_x][channels / groups][outputs / groups]; terms in the order of these indexes. */
+static void nf_conv_value_X_W_S(const nf_window *w, const W_T *weight, const X_T *values, int32_t steps, int32_t y,
+                                int32_t x, S_T *drive)
+{
+    const int32_t inputs = w->channels / w->groups, outputs = w->outputs / w->groups;
+    for (int32_t ky = 0; ky < w->kernel_y; ky++) {
+        const int32_t iy = y * w->stride_y + ky * w->dilation_y - w->pad_y;
+        if (iy < 0 || iy >= w->height)
+            continue;
+        for (int32_t kx = 0; kx < w->kernel_x; kx++) {
+            const int32_t ix = x * w->stride_x + kx * w->dilation_x - w->pad_x;
+            if (ix < 0 || ix >= w->width)
+                continue;
+            for (int32_t t = 0; t < steps; t++) {
+                const X_T *pixel = values + (ptrdiff_t)t * w->hop + (ptrdiff_t)iy * w->row + (ptrdiff_t)ix * w->channels;
+                for (int32_t g = 0; g < w->groups; g++) {
+                    const W_T *line =
+                        weight + (ptrdiff_t)((g * w->kernel_y + ky) * w->kernel_x + kx) * inputs * outputs;
+                    S_T *sum = drive + (ptrdiff_t)t * w->outputs + (ptrdiff_t)g * outputs;
+                    for (int32_t k = 0; k < inputs; k++, line += outputs) {
+                        const S_T value = (S_T)pixel[g * inputs + k];
+                        if (value == (S_T)0)
+                            continue;
+                        for (int32_t o = 0; o < outputs; o++)
+                            sum[o] += value * (S_T)line[o];
+                    }
+                }
+            }
+        }
+    }
+}

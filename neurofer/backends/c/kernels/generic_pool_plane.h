@@ -1,0 +1,21 @@
+/* Adds to drive[steps][channels] `unit` for every spike in the window of one output pixel. */
+static void nf_pool_plane_S(const nf_window *w, S_T unit, const uint64_t *plane, int32_t steps, int32_t y, int32_t x,
+                            S_T *drive)
+{
+    const int32_t left = x * w->stride_x - w->pad_x, right = left + w->kernel_x;
+    const int32_t first = left < 0 ? 0 : left, end = right > w->width ? w->width : right;
+    for (int32_t ky = 0; ky < w->kernel_y; ky++) {
+        const int32_t iy = y * w->stride_y + ky - w->pad_y;
+        if (iy < 0 || iy >= w->height)
+            continue;
+        for (int32_t t = 0; t < steps; t++) {
+            const uint64_t *row = plane + (ptrdiff_t)t * w->hop + (ptrdiff_t)iy * w->row;
+            S_T *sum = drive + (ptrdiff_t)t * w->channels;
+            for (int32_t ix = first; ix < end; ix++) {
+                const int32_t base = ix * w->channels, stop = base + w->channels;
+                for (int32_t k = nf_next(row, base, stop); k < stop; k = nf_next(row, k + 1, stop))
+                    sum[k - base] += unit;
+            }
+        }
+    }
+}

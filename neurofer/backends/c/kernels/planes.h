@@ -1,0 +1,80 @@
+/* Bits of planes. */
+
+/* Number of the lowest bit that is set; bits must not be 0. */
+NF_INLINE int32_t nf_lowest(uint32_t bits)
+{
+#if defined(__GNUC__) && (!defined(__riscv) || defined(__riscv_zbb))
+    return (int32_t)__builtin_ctz(bits);
+#else
+    /* A de Bruijn product: cores without the instruction need no call and no loop. */
+    static const uint8_t place[32] = {0,  1,  28, 2,  29, 14, 24, 3, 30, 22, 20, 15, 25, 17, 4,  8,
+                                      31, 27, 13, 23, 21, 19, 16, 7, 26, 12, 18, 6,  11, 5,  10, 9};
+    return place[((bits & (0u - bits)) * 0x077CB531u) >> 27];
+#endif
+}
+
+NF_INLINE uint32_t nf_low_mask(int32_t count) /* 1 to 32 ones */
+{
+    return 0xffffffffu >> (32 - count);
+}
+
+/* `count` (1 to 32) bits of a row from bit `first` on. */
+NF_INLINE uint32_t nf_bits(const uint64_t *row, int32_t first, int32_t count)
+{
+    const uint64_t *word = row + (first >> 6);
+    const int32_t shift = first & 63;
+    uint32_t bits;
+    if (shift + count > 64)
+        bits = (uint32_t)(word[0] >> shift) | (uint32_t)(word[1] << (64 - shift));
+    else if (shift >= 32)
+        bits = (uint32_t)(word[0] >> 32) >> (shift - 32);
+    else if (shift + count <= 32)
+        bits = (uint32_t)word[0] >> shift;
+    else
+        bits = (uint32_t)(word[0] >> shift);
+    return bits & nf_low_mask(count);
+}
+
+/* Sets those of `count` (1 to 32) bits from bit `first` on that are set in `bits`. */
+NF_INLINE void nf_or_bits(uint64_t *row, int32_t first, int32_t count, uint32_t bits)
+{
+    uint64_t *word = row + (first >> 6);
+    const int32_t shift = first & 63;
+    word[0] |= (uint64_t)bits << shift;
+    if (shift + count > 64)
+        word[1] |= (uint64_t)bits >> (64 - shift);
+}
+
+NF_INLINE void nf_clear(nf_shape shape, int32_t steps, uint64_t *plane)
+{
+    memset(plane, 0, (size_t)(steps * shape.height * shape.stride) * sizeof *plane);
+}
+
+NF_INLINE const uint64_t *nf_row(const nf_source *source, int32_t term, int32_t t, int32_t y)
+{
+    return source->planes[term] + (t * source->shape.height + y) * source->shape.stride;
+}
+
+/* Names the planes that layers read. */
+NF_INLINE nf_source nf_gather(nf_shape shape, const uint64_t *const *planes, int32_t terms, int32_t steps)
+{
+    nf_source source = {shape, terms, steps, {NULL}};
+    for (int32_t term = 0; term < terms; term++)
+        source.planes[term] = planes[term];
+    return source;
+}
+
+NF_INLINE int32_t nf_int(nf_ints of, int32_t pixel, int32_t channel)
+{
+    return of.values[pixel * of.per_pixel + channel * of.per_channel];
+}
+
+NF_INLINE float nf_float(nf_floats of, int32_t pixel, int32_t channel)
+{
+    return of.values[pixel * of.per_pixel + channel * of.per_channel];
+}
+
+NF_INLINE int32_t nf_least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
