@@ -38,7 +38,7 @@ def cascade(name: str) -> Any:
 
 
 class FaceDetector:
-    """Upright faces, tilted by up to about 20 degrees."""
+    """Upright faces, tilted by up to about 15 degrees."""
 
     def __init__(self) -> None:
         self._cascade = cascade("frontalface_alt2")
