@@ -1,18 +1,19 @@
 """``neurofer bench``: how long work takes, as ratios to the same work done otherwise, in one run.
 
-A suite is one file of this folder: a function ``rows(rounds, small)`` and, where it is shown in columns of its own,
+A suite is one file of this folder: a function ``rows(asked)`` and, where it is shown in columns of its own,
 ``COLUMNS``.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.bench.measure import COLUMNS, Column, Row
+from neurofer.cli.bench.measure import COLUMNS, Asked, Column, Row
 from neurofer.cli.outcome import Outcome, note
 from neurofer.errors import MissingPackageError
 
@@ -28,6 +29,11 @@ def bench(
     suite: Annotated[Suite | None, typer.Option(help="One suite.", show_default="all")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds.")] = 7,
     small: Annotated[bool, typer.Option("--small", help="Small networks, to see that it works.")] = False,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(help="Recipe or checkpoint to time; may be repeated.", show_default="the papers'"),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the suite density.", show_default=False)] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
     json: options.Json = False,
 ) -> Outcome:
@@ -42,10 +48,11 @@ def bench(
     """
     import torch
 
+    asked = Asked(rounds, small, tuple(network or ()), plot)
     rows: list[Row] = []
     for name in get_args(Suite) if suite is None else (suite,):
         try:
-            rows += [{"suite": name, **row} for row in _suite(name).rows(rounds, small)]
+            rows += [{"suite": name, **row} for row in _suite(name).rows(asked)]
         except MissingPackageError as error:
             if suite is not None:
                 raise

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from neurofer.cli.bench.binning import binning
 from neurofer.cli.bench.converting import converting
-from neurofer.cli.bench.measure import Row
+from neurofer.cli.bench.measure import Asked, Row
 
 
-def rows(rounds: int, small: bool) -> Iterator[Row]:
+def rows(asked: Asked) -> Iterator[Row]:
     """Yield the rows of binning and of the DVS model."""
-    yield from binning(rounds, small)
-    yield from converting(rounds, small)
+    yield from binning(asked.rounds, asked.small)
+    yield from converting(asked.rounds, asked.small)

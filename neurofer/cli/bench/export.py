@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurofer.cli.bench.case import make_case
-from neurofer.cli.bench.measure import Row, compared, interleaved
+from neurofer.cli.bench.measure import Asked, Row, compared, interleaved
 
 if TYPE_CHECKING:
     import nir
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _TIME, _SIZE = 2.0, 1.1
 
 
-def rows(rounds: int, small: bool) -> Iterator[Row]:
+def rows(asked: Asked) -> Iterator[Row]:
     """Yield the rows of Spiking-FER: time and size of the file."""
     from neurofer.ir import serde
 
-    program = make_case("spiking-fer", small=small).subject.lowered
+    program = make_case("spiking-fer", small=asked.small).subject.lowered
     graph = serde.to_nir(program)
     with tempfile.TemporaryDirectory() as folder:
         ours, plain = Path(folder) / "model.nir", Path(folder) / "arrays.h5"
@@ -28,7 +28,7 @@ def rows(rounds: int, small: bool) -> Iterator[Row]:
             "h5py": lambda: _write_arrays(plain, graph),
             "export": lambda: serde.write(ours, serde.to_nir(program)),
         }
-        yield from compared("spiking-fer", interleaved(work, rounds), "h5py", {"export": _TIME})
+        yield from compared("spiking-fer", interleaved(work, asked.rounds), "h5py", {"export": _TIME})
         size, weights = ours.stat().st_size, 4 * program.parameters
     yield {
         "network": "spiking-fer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -11,6 +12,23 @@ from typing import Any
 from neurofer.cli.outcome import note
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks of a suite.
+
+    Attributes:
+        rounds: timed rounds.
+        small: small networks or few data, to see that it works.
+        networks: recipes or checkpoints to time, where a suite is not about one in particular; empty for its own.
+        plot: a picture to draw, in suites that have one.
+    """
+
+    rounds: int
+    small: bool
+    networks: tuple[str, ...] = ()
+    plot: Path | None = None
 
 
 @dataclass(frozen=True)

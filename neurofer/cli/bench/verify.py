@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from neurofer.cli.bench.case import make_case
-from neurofer.cli.bench.measure import Row, compared, interleaved
+from neurofer.cli.bench.measure import Asked, Row, compared, interleaved
 
 
-def rows(rounds: int, small: bool) -> Iterator[Row]:
+def rows(asked: Asked) -> Iterator[Row]:
     """Yield the rows of Conv-SNN in every simulator."""
     from neurofer.backends import reference, registry
     from neurofer.verify.compare import compare
 
-    case = make_case("conv-snn", small=small)
+    case = make_case("conv-snn", small=asked.small)
     program = case.subject.lowered
     golden = reference.run(program, case.x)
     for target in registry.SIMULATORS:
@@ -23,7 +23,7 @@ def rows(rounds: int, small: bool) -> Iterator[Row]:
         run = partial(network.run, case.x)
         check = partial(compare, program, golden, network, target=target, importer="neurofer")
         work: dict[str, Callable[[], object]] = {"run": run, "run and compare": _chained(run, check)}
-        yield from compared(f"conv-snn in {target}", interleaved(work, rounds), "run", {})
+        yield from compared(f"conv-snn in {target}", interleaved(work, asked.rounds), "run", {})
 
 
 def _chained(first: Callable[[], Any], then: Callable[[Any], object]) -> Callable[[], object]:
