@@ -1,4 +1,4 @@
-"""Recordings of event cameras: reading them in any common format, and binning them into frames."""
+"""Recordings of event cameras: reading and writing them in common formats, and binning them into frames."""
 
 from neurofer.data.events.binning import bin_edges, bin_events
 from neurofer.data.events.decoder import COLOUR, DTYPE, Events
@@ -10,11 +10,13 @@ from neurofer.data.events.read import (
     read_events,
     stream_events,
 )
+from neurofer.data.events.write import WRITABLE, write_events
 
 __all__ = [
     "COLOUR",
     "DTYPE",
     "FORMATS",
+    "WRITABLE",
     "Events",
     "Recording",
     "RecordingError",
@@ -23,4 +25,5 @@ __all__ = [
     "describe_events",
     "read_events",
     "stream_events",
+    "write_events",
 ]
