@@ -112,3 +112,7 @@ class BundleError(NeuroferError):
 
 class SimulatorError(RefusedError):
     """A simulator in an environment of its own that crashed, hung or raised; its words are quoted."""
+
+
+class CompilerError(NeuroferError):
+    """A C compiler that failed; its words are quoted."""

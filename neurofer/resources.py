@@ -1,7 +1,8 @@
-"""Where the data folders `targets/` and `models/` lie: in an installed wheel, or beside the package."""
+"""Where folders lie: the data folders `targets/` and `models/`, and the user's cache."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -33,3 +34,14 @@ def folder(kind: Literal["targets", "models"], *, package: Path = _PACKAGE) -> P
         why=f"neither {places[0]} nor {places[1]} exists",
         next_step="install neurofer again: pip install --force-reinstall --no-deps neurofer",
     )
+
+
+def cache(room: str) -> Path:
+    """Return the folder for what can be made again: in ``NEUROFER_CACHE``, else in the user's cache folder.
+
+    Args:
+        room: what it holds: ``environments`` or ``native``.
+    """
+    if chosen := os.environ.get("NEUROFER_CACHE"):
+        return Path(chosen).absolute() / room
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "neurofer" / room

@@ -68,10 +68,8 @@ def names() -> tuple[str, ...]:
 
 
 def cache() -> Path:
-    """The folder of all environments: in ``NEUROFER_CACHE``, else in the user's cache folder."""
-    if chosen := os.environ.get("NEUROFER_CACHE"):
-        return Path(chosen).absolute() / "environments"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "neurofer" / "environments"
+    """The folder of all environments."""
+    return resources.cache("environments")
 
 
 def _list(name: str | Path) -> Path:

@@ -1,0 +1,126 @@
+"""A compiled model, called through ctypes: states of its own size, inputs and outputs in its own types."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofer.backends.c import description
+from neurofer.backends.c.description import Description
+from neurofer.ir.nodes import Array
+
+SHIM = """#include <stddef.h>
+#include "model.h"
+size_t neurofer_state_bytes(void);
+size_t neurofer_state_bytes(void) { return sizeof(model_state); }
+"""
+"""What is compiled beside generated code, so that the caller knows how large a state is."""
+
+_ALIGNED = 64
+
+
+class Engine:
+    """A compiled model.
+
+    Args:
+        library: the code, with `model_describe` and the shim that tells the size of a state.
+        weights: what `model_init` reads; None where the library holds it as ``model_weights``.
+
+    Attributes:
+        description: what the code says of itself.
+        state_bytes: size of a state.
+    """
+
+    def __init__(self, library: ctypes.CDLL, weights: bytes | None) -> None:
+        library.model_describe.restype = ctypes.c_char_p
+        library.neurofer_state_bytes.restype = ctypes.c_size_t
+        library.model_init.restype = library.model_step.restype = library.model_sequence.restype = None
+        self.library = library
+        self.description: Description = description.read(library.model_describe())
+        self.state_bytes: int = library.neurofer_state_bytes()
+        self._kept = _room(len(weights or b""))
+        self._kept[...] = np.frombuffer(weights or b"", np.uint8)
+        held = ctypes.c_char.in_dll(library, "model_weights") if weights is None else None
+        self._weights = self._kept.ctypes.data if held is None else ctypes.addressof(held)
+
+    def state(self) -> NDArray[np.uint8]:
+        """Return memory for a state, aligned to a cache line."""
+        return _room(self.state_bytes)
+
+    def init(self, state: Array) -> None:
+        """Start a sample."""
+        self.library.model_init(_pointer(state), ctypes.c_void_p(self._weights))
+
+    def step(self, state: Array, inputs: Iterable[Array], outputs: Iterable[Array]) -> None:
+        """Run one step on frames ``[*shape]``, into outputs ``[*shape]``."""
+        self.library.model_step(_pointer(state), *map(_pointer, inputs), *map(_pointer, outputs))
+
+    def sequence(self, state: Array, inputs: Iterable[Array], outputs: Iterable[Array]) -> None:
+        """Run all steps on frames ``[T, *shape]``, into outputs ``[T, *shape]``, from a state just started."""
+        self.library.model_sequence(_pointer(state), *map(_pointer, inputs), *map(_pointer, outputs))
+
+    def threads(self, number: int) -> None:
+        """Set how many threads share the work of one sample, of those calls that this thread makes."""
+        if hasattr(self.library, "omp_set_num_threads"):  # of the OpenMP runtime that the library is linked to
+            self.library.omp_set_num_threads(number)
+
+
+def _room(size: int) -> NDArray[np.uint8]:
+    """Return zeroed memory that starts at a multiple of 64 bytes."""
+    room = np.zeros(size + _ALIGNED, np.uint8)
+    start = -room.ctypes.data % _ALIGNED
+    return room[start : start + size]
+
+
+def _pointer(array: Array) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+class Prepared:
+    """Inputs in the form the code reads, room for the outputs, and a state per thread: what remains is to run."""
+
+    def __init__(self, engine: Engine, frames: Mapping[str, Array], threads: int) -> None:
+        self._engine = engine
+        self._steps, self._samples = next(iter(frames.values())).shape[:2]
+        ports = engine.description
+        self._inputs = [port.feed(frames[port.name]) for port in ports.inputs]
+        self._outputs = [port.buffer(self._samples, self._steps) for port in ports.outputs]
+        self._workers = max(1, min(threads, self._samples))
+        self._inner = max(1, threads // self._workers)
+        self._states = [engine.state() for _ in range(self._workers)]
+
+    def run(self) -> None:
+        """Run all samples: several at once on a thread each, a single one on all."""
+        if self._workers == 1:
+            self._work(0)
+            return
+        with ThreadPoolExecutor(self._workers) as pool:  # a call of C lets go of the interpreter's lock
+            list(pool.map(self._work, range(self._workers)))
+
+    def _work(self, worker: int) -> None:
+        engine, state = self._engine, self._states[worker]
+        engine.threads(self._inner)
+        whole = self._steps == engine.description.steps
+        for sample in range(worker, self._samples, self._workers):
+            inputs = [x[sample] for x in self._inputs]
+            outputs = [y[sample] for y in self._outputs]
+            engine.init(state)
+            if whole:
+                engine.sequence(state, inputs, outputs)
+                continue
+            for t in range(self._steps):
+                engine.step(state, at(inputs, t), at(outputs, t))
+
+    def outputs(self) -> dict[str, NDArray[np.float64]]:
+        """Return what the last run gave: Output node -> ``[T, N, *shape]``."""
+        ports = self._engine.description.outputs
+        return {port.name: np.moveaxis(port.values(raw), 0, 1) for port, raw in zip(ports, self._outputs, strict=True)}
+
+
+def at(series: Sequence[Array], t: int) -> list[Array]:
+    """Return step ``t`` of every series, the only one where a series is constant."""
+    return [x[min(t, len(x) - 1)] for x in series]

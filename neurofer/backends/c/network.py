@@ -1,0 +1,193 @@
+"""Generated C code as a network: compiled once, run through ctypes, with or without a record of every spike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofer.backends.c import build
+from neurofer.backends.c import compiler as compilers
+from neurofer.backends.c.build import Build
+from neurofer.backends.c.compiler import Compiler
+from neurofer.backends.c.engine import SHIM, Engine, Prepared, at
+from neurofer.backends.network import Network, Recorder, check_inputs
+from neurofer.errors import ReadError, UsageError
+from neurofer.ir import Program, Trace
+from neurofer.ir.nodes import Array
+
+CODE, HEADER, WEIGHTS = "model.c", "model.h", "model_weights.c"
+"""Names of the generated files."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How code is built and run.
+
+    Attributes:
+        cpu: see `compiler.flags`.
+        threads: how many run at once: a sample each, or one sample on all, by OpenMP where the compiler has it.
+        defines: macros of the build, such as ``NEUROFER_PLAIN``.
+    """
+
+    cpu: str = "native"
+    threads: int = 1
+    defines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CNetwork(Network):
+    """Generated code, compiled where it is first needed.
+
+    Attributes:
+        files: name -> text of the sources.
+        weights: what `model_init` reads; None where the sources hold it.
+        compiler: what compiles them.
+        how: the build.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    weights: bytes | None = None
+    compiler: Compiler = field(default_factory=compilers.find)
+    how: How = field(default_factory=How)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The build that runs fastest: it keeps no spikes."""
+        return self._engine("MODEL_DESCRIBE")
+
+    @cached_property
+    def recorder(self) -> Engine:
+        """The build that keeps the spikes of every node."""
+        return self._engine("MODEL_RECORD")
+
+    def _engine(self, define: str) -> Engine:
+        flags = compilers.flags(self.compiler, cpu=self.how.cpu)
+        if self.how.threads > 1 and build.openmp(self.compiler, flags):
+            flags += ("-fopenmp",)
+        flags += tuple(f"-D{name}" for name in (*self.how.defines, define))
+        made = build.load(Build({**self.files, "shim.c": SHIM}, self.compiler, flags))
+        return Engine(made, self.weights)
+
+    def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
+        frames = self._frames(inputs)
+        engine = self.recorder
+        steps, samples = next(iter(frames.values())).shape[:2]
+        recorder = Recorder(self.program, steps, samples)
+        fed = [port.feed(frames[port.name]) for port in engine.description.inputs]
+        state = engine.state()
+        for sample in range(samples):
+            given = [x[sample] for x in fed]
+            for t, values in enumerate(_recorded(engine, state, given, steps)):
+                recorder.record(t, values, sample)
+        return recorder.trace(frames)
+
+    def infer(self, inputs: Array | Mapping[str, Array]) -> dict[str, NDArray[np.float64]]:
+        """Run without a record, samples over threads; return each output over time, ``[T, N, *shape]``.
+
+        Args:
+            inputs: see `Network.run`.
+
+        Raises:
+            UsageError: see `Network.run`; more steps than the code was generated for; values that its types do not
+                hold.
+        """
+        prepared = self.prepare(inputs)
+        prepared.run()
+        return prepared.outputs()
+
+    def prepare(self, inputs: Array | Mapping[str, Array]) -> Prepared:
+        """Return a run of which all is done but the run itself; see `infer`."""
+        return Prepared(self.engine, self._frames(inputs), self.how.threads)
+
+    def _frames(self, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
+        frames = check_inputs(self.program, inputs)
+        given, most = len(next(iter(frames.values()))), self.program.contract.steps
+        if given > most:
+            raise UsageError(
+                "more steps than the C code was generated for",
+                why=f"{given} instead of {most}: its integers are proved for as many alone",
+                next_step=f"generate it for {given} steps (--steps {given}, or steps={given})",
+            )
+        return frames
+
+
+def _recorded(engine: Engine, state: Array, inputs: list[Array], steps: int) -> Iterator[dict[str, Array]]:
+    """Run one sample; yield what every spiking node and output gave at each step, ``[1, *shape]``."""
+    ports = engine.description.outputs
+    outputs = [port.buffer(1, steps)[0] for port in ports]
+    engine.init(state)
+    spikes: dict[str, Array] = {}
+    whole = engine.description.sequence == "layers" and steps == engine.description.steps
+    if whole:
+        engine.sequence(state, inputs, outputs)
+        spikes = dict(engine.description.unpack(state))
+    for t in range(steps):
+        if not whole:
+            engine.step(state, at(inputs, t), at(outputs, t))
+            spikes = dict(engine.description.unpack(state))
+        now = {name: train[t if whole else 0][None] for name, train in spikes.items()}
+        yield now | {port.name: port.values(raw[t][None]) for port, raw in zip(ports, outputs, strict=True)}
+
+
+def load(program: Program, *, cpu: str = "native", threads: int = 1, defines: tuple[str, ...] = ()) -> CNetwork:
+    """Return ``program`` as generated C code, which is compiled when it first runs.
+
+    Args:
+        program: what to run.
+        cpu: see `compiler.flags`.
+        threads: how many run at once.
+        defines: macros of the build, such as ``NEUROFER_PLAIN``.
+
+    Raises:
+        RefusedError: what has no form in C, all at once.
+        MissingPackageError: there is no C compiler.
+    """
+    from neurofer.backends.c import emit
+
+    made = emit.sources(program)
+    files = {CODE: made.code, HEADER: made.header}
+    return _network(program, files, made.weights, How(cpu, threads, defines))
+
+
+def read(folder: str | Path, program: Program, *, cpu: str = "native", threads: int = 1) -> CNetwork:
+    """Return the C files in a folder as they are, as what was made of ``program``.
+
+    Args:
+        folder: where model.c, model.h and model_weights.c lie; or the path of model.c.
+        program: what they were made of.
+        cpu: see `compiler.flags`.
+        threads: how many run at once.
+
+    Raises:
+        ReadError: a file is missing, or the code's inputs or outputs are not the program's.
+        CompilerError: they do not compile; the compiler's words are quoted.
+        MissingPackageError: there is no C compiler.
+    """
+    place = Path(folder)
+    place = place if place.is_dir() else place.parent
+    try:
+        files = {name: (place / name).read_text() for name in (CODE, HEADER, WEIGHTS)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError("these are no generated C files", where=str(place), why=str(error)) from error
+    network = _network(program, files, None, How(cpu, threads))
+    described = network.recorder.description
+    for kind, found, expected in (
+        ("inputs", described.inputs, program.inputs),
+        ("outputs", described.outputs, program.outputs),
+    ):
+        ports = [(port.name, port.shape) for port in found]
+        if ports != [(name, program.shapes[name]) for name in expected]:
+            why = f"{', '.join(name for name, _ in ports)} instead of {', '.join(expected)}, or other shapes"
+            raise ReadError(f"the code has other {kind}", where=str(place), why=why, next_step="export it again")
+    return network
+
+
+def _network(program: Program, files: Mapping[str, str], weights: bytes | None, how: How) -> CNetwork:
+    found = compilers.find()
+    lift = partial(np.asarray, dtype=np.float32)
+    return CNetwork(program, {}, lift, np.asarray, np.concatenate, str(found), files, weights, found, how)

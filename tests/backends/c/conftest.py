@@ -1,0 +1,31 @@
+"""What the tests of the C backend share: a cache of their own, and the compilers of this machine."""
+
+import pytest
+
+from neurofer.backends.c import compiler as compilers
+
+COMPILERS = list(compilers.all_found())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory):
+    """One cache for all of these tests, and not the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUROFER_CACHE", str(folder))
+        patch.setenv("ZIG_GLOBAL_CACHE_DIR", str(folder / "zig"))  # what it compiles for itself takes it seconds
+        yield
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache for one test; the folder of the libraries."""
+    monkeypatch.setenv("NEUROFER_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "native"
+
+
+@pytest.fixture(params=COMPILERS, ids=lambda found: "zig" if found.zig else found.command[0])
+def each_compiler(request, monkeypatch):
+    """Every compiler there is, as the one that is taken."""
+    monkeypatch.setenv("CC", " ".join(request.param.command))
+    return request.param
