@@ -20,7 +20,7 @@ from neurofer.errors import MissingPackageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-Suite = Literal["counting", "data", "export", "verify"]
+Suite = Literal["counting", "data", "export", "native", "verify"]
 
 _SCHEMA = "neurofer.bench/1"
 

@@ -1,0 +1,119 @@
+"""The suite ``native``: generated C against the simulators, and against the ANN in ONNX Runtime and torch.
+
+Every runtime has a process of its own and gets its turn in every round, first on one thread, then on all. None records
+spikes while it is timed. All spiking runtimes run the same weights on the same input; what they read out is compared.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurofer.cli.bench.measure import Asked, Column, Row, number, word
+from neurofer.cli.bench.workload import Case
+from neurofer.cli.outcome import note
+
+if TYPE_CHECKING:
+    from neurofer.cli.bench.turns import Timed
+    from neurofer.cli.bench.workload import Activity, Workload
+
+NATIVE = "native int8"
+
+_BATCHES = {"spiking-fer": (1,), "conv-snn": (1, 16)}
+_FASTER = {
+    "spiking-fer": {"SpikingJelly": 15.0, "SNN in ONNX Runtime": 8.0, "ANN in ONNX Runtime": 1.7},
+    "conv-snn": {"SpikingJelly": 5.0, "ANN in ONNX Runtime": 1.0},
+}
+"""How many times faster than each the native target is meant to be."""
+
+COLUMNS = (
+    word("network"),
+    number("threads", "threads", "d"),
+    word("runtime"),
+    number("median ms", "ms_median", ".2f"),
+    number("min ms", "ms_min", ".2f"),
+    number("ratio", "ratio_to_native", ".2f"),
+    Column("goal", lambda row: f">= {row['goal']:g}" if row["goal"] else ""),
+    word("readout"),
+    word("weights"),
+    number("rate", "rate", ".3f"),
+    Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.0f}"),
+)
+
+
+def rows(asked: Asked) -> Iterator[Row]:
+    """Yield a row for every network, number of threads and runtime."""
+    from neurofer.cli.bench.rivals import RUNTIMES
+    from neurofer.cli.bench.turns import timed
+    from neurofer.cli.bench.workload import activity, make
+
+    for case in cases(asked):
+        note(f"building {case.network}, batch {case.batch}")
+        workload = make(case)
+        happened = activity(workload)
+        for threads, found in timed(workload, tuple(RUNTIMES), threads=all_threads(), rounds=asked.rounds).items():
+            yield from _rows(workload, happened, threads, found)
+
+
+def all_threads() -> tuple[int, ...]:
+    """Return one, and as many threads as there are cores for this process."""
+    return (1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def cases(asked: Asked) -> Iterator[Case]:
+    """Yield what is timed: the papers' networks, or those asked for.
+
+    Trained weights are taken where `neurofer train` left them in this folder.
+    """
+    for network in asked.networks or _BATCHES:
+        checkpoint = Path(f"{network}.safetensors")
+        for batch in _BATCHES.get(network, (1,)):
+            if checkpoint.exists():
+                yield Case(str(checkpoint), batch=batch)
+            elif asked.small and Path(network).suffix != ".safetensors":
+                yield small(Case(network, batch=batch))
+            else:
+                yield Case(network, batch=batch)
+
+
+def small(case: Case) -> Case:
+    """Return a recipe's case with little to do."""
+    return replace(case, size={"spiking-fer": 32}.get(case.network, 16), width=4)
+
+
+def _rows(workload: Workload, happened: Activity, threads: int, found: list[Timed]) -> Iterator[Row]:
+    base = next((median(timed.ms) for timed in found if timed.runtime == NATIVE and timed.ms), None)
+    goals = _FASTER.get(Path(workload.case.network).stem, {})
+    for timed in found:
+        yield {
+            "network": workload.title,
+            "threads": threads,
+            "runtime": timed.runtime,
+            "ms_median": median(timed.ms) if timed.ms else None,
+            "ms_min": min(timed.ms, default=None),
+            "runs": len(timed.ms),
+            "ratio_to_native": median(timed.ms) / base if timed.ms and base else None,
+            "goal": goals.get(timed.runtime),
+            "readout": _readout(timed, happened),
+            "how": timed.how,
+            "reason": timed.reason,
+            "weights": workload.weights,
+            "rate": happened.rate,
+            "rates": happened.layers,
+            "synaptic_operations": sum(happened.operations.values()),
+        }
+
+
+def _readout(timed: Timed, happened: Activity) -> str:
+    """Return whether a spiking runtime reads out what the recorded run did; ANNs are other networks."""
+    if timed.answer is None:
+        return "not run"
+    if timed.runtime.startswith("ANN"):
+        return "another network"
+    return "same" if np.allclose(timed.answer, happened.readout, rtol=1e-3, atol=1e-3) else "differs"
