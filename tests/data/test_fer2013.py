@@ -55,6 +55,19 @@ def write_votes(folder, votes, usage=USAGE, name="fer2013new.csv"):
         rows.writerows([fer2013.PARTS[part], "", *vote] for part, vote in zip(usage, votes, strict=True))
 
 
+def write_labelled(folder, votes):
+    """Like `generate_training_data.py`: fer0000000.png by its row in the csv file, and none for every tenth."""
+    for index, (image, part, vote) in enumerate(zip(IMAGES, USAGE, votes, strict=True)):
+        place = folder / f"FER2013{('Train', 'Valid', 'Test')[part]}"
+        place.mkdir(parents=True, exist_ok=True)
+        if index % 10 == 9:
+            continue
+        Image.fromarray(image).save(place / f"fer{index:07}.png")
+        with (place / "label.csv").open("a", newline="") as stream:
+            csv.writer(stream).writerow([f"fer{index:07}.png", "(0, 0, 48, 48)", *vote])
+    return folder
+
+
 def same(data, other):
     return data.fingerprint() == other.fingerprint()
 
@@ -132,6 +145,55 @@ def fault(old, new):
 def truncated_mosaic(folder):
     path = write_mosaic(folder) / "images_6x8.png"
     path.write_bytes(path.read_bytes()[:20_000])
+
+
+@pytest.mark.parametrize("rule", ["argmax", "majority"])
+def test_the_folders_of_ferplus_are_its_table_without_those_who_have_no_picture(tmp_path, rule):
+    votes = np.random.default_rng(5).integers(0, 4, (N, 10))
+    votes[0], votes[12] = [9, 0, 0, 0, 0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0, 8, 0, 0]
+    found = fer2013.read_faces(write_labelled(tmp_path / "folders", votes), rule)
+    write_csv(tmp_path / "fer2013.csv")
+    named = np.arange(N) % 10 != 9
+    images = fer2013.Faces(IMAGES[named], LABELS[named], USAGE[named])
+    expected = fer2013.ferplus.relabel(images, votes[named], rule)
+    assert 2 <= len(found) == len(expected)
+    for name in ("images", "labels", "usage"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert found.names == expected.names
+
+
+def no_picture(folder):
+    (folder / "FER2013Valid" / "fer0000020.png").unlink()
+
+
+def short_row(folder):
+    (folder / "FER2013Test" / "label.csv").write_text('fer0000040.png,"(0, 0, 48, 48)",1,2,3\n')
+
+
+def words_for_votes(folder):
+    (folder / "FER2013Train" / "label.csv").write_text('fer0000000.png,"(0, 0, 48, 48)",many,0,0,0,0,0,0,0,0,0\n')
+
+
+def no_part(folder):
+    (folder / "FER2013Valid" / "label.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (no_picture, ["FER2013Valid/fer0000020.png", "No such file"]),
+        (short_row, ["FER2013Test/label.csv line 1", "expected a name, a frame and 10 counts"]),
+        (words_for_votes, ["FER2013Train/label.csv line 1", "many"]),
+        (no_part, ["FER2013Valid/label.csv", "no such file"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_damaged_folders_of_ferplus_are_one_read_error(tmp_path, damage, words):
+    damage(write_labelled(tmp_path, np.ones((N, 10), int)))
+    with pytest.raises(ReadError) as error:
+        load(PLUS, tmp_path)
+    for word in words:
+        assert word in str(error.value)
 
 
 def truncated_picture(folder):
@@ -217,6 +279,8 @@ def test_what_cannot_be_asked_for_says_why(tmp_path):
         load(DataSpec(name="fer2013", shape=(1, 48, 48), classes=8), tmp_path)
     with pytest.raises(UsageError, match=r"order of fer2013.csv, which folders of classes have lost"):
         load(PLUS, write_classes(tmp_path))
+    with pytest.raises(UsageError, match=r"hold the votes of FER\+, not the labels of FER2013"):
+        load(SPEC, write_labelled(tmp_path / "plus", np.ones((N, 10), int)))
     with pytest.raises(UsageError, match=r"pass --data PATH of FER2013, its csv file or folder, or --data FILE\.npz"):
         load(SPEC)
 

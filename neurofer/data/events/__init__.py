@@ -7,6 +7,7 @@ from neurofer.data.events.read import (
     Recording,
     RecordingError,
     describe_events,
+    format_of,
     read_events,
     stream_events,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "bin_edges",
     "bin_events",
     "describe_events",
+    "format_of",
     "read_events",
     "stream_events",
     "write_events",

@@ -164,6 +164,31 @@ def describe_events(
     return Recording(known.name, decoded.size, (width, height), events, None if coloured else on, *span, rising, damage)
 
 
+def format_of(path: str | Path) -> str | None:
+    """The format a file is found to be of, a key of ``FORMATS``; None if it is no recording that is known.
+
+    Raises:
+        ReadError: no such file, or it cannot be read.
+    """
+    path = Path(path)
+    known = _known(_head(path), path)
+    return None if known is None else known.name
+
+
+def _head(path: Path) -> bytes:
+    if not path.is_file():
+        raise ReadError("no such file", where=str(path), next_step="check the path")
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError as error:
+        raise ReadError("cannot be read", where=str(path), why=error.strerror or str(error)) from error
+
+
+def _known(head: bytes, path: Path) -> Format | None:
+    return next((one for one in FORMATS.values() if one.matches(head, path)), None)
+
+
 def _open(path: Path, kind: str | None, columns: str | None, unit: Unit | None) -> tuple[Format, Decoded]:
     if kind is not None and kind not in FORMATS:
         raise UsageError(f"the format {kind!r} is unknown", next_step=f"known are {', '.join(FORMATS)}")
@@ -173,19 +198,16 @@ def _open(path: Path, kind: str | None, columns: str | None, unit: Unit | None) 
         raise UsageError(
             f"the columns {columns!r} lack x, y, t or p", next_step="give one letter a column, such as txyp"
         )
-    if not path.is_file():
-        raise ReadError("no such file", where=str(path), next_step="check the path")
+    head = _head(path)
+    known = FORMATS[kind] if kind else _known(head, path)
+    if known is None:
+        raise ReadError(
+            "the file is empty" if not head else "this is no recording of events that is known",
+            where=str(path),
+            why="" if not head else f"it starts with {head[:12]!r}",
+            next_step="known are " + ", ".join(one.title for one in FORMATS.values() if one is not OTHER_EVT),
+        )
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-        known = FORMATS[kind] if kind else next((one for one in FORMATS.values() if one.matches(head, path)), None)
-        if known is None:
-            raise ReadError(
-                "the file is empty" if not head else "this is no recording of events that is known",
-                where=str(path),
-                why="" if not head else f"it starts with {head[:12]!r}",
-                next_step="known are " + ", ".join(one.title for one in FORMATS.values() if one is not OTHER_EVT),
-            )
         return known, known.decode(path, Options(columns, unit))
     except DamagedError as fault:
         raise _damaged(path, known, 0, str(fault)) from fault

@@ -16,6 +16,7 @@ Rule = Literal["argmax", "majority"]
 
 EMOTIONS_PLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 _COLUMNS = (*EMOTIONS_PLUS, "unknown", "NF")
+VOTES = len(_COLUMNS)
 FILES = ("fer2013new.csv", "ferplus_votes.csv")
 
 
@@ -60,8 +61,8 @@ def read_votes(folder: Path, usage: NDArray[np.int64]) -> NDArray[np.int64]:
     votes: list[list[str]] = []
     problems = []
     for line, (part, *cells) in rows_of(path, ("Usage", *_COLUMNS)):
-        if not all(cell.isascii() and cell.isdigit() and len(cell) < 4 for cell in cells):
-            problems.append(Problem(f"line {line}", f"votes {','.join(cells)[:40]}, expected {len(_COLUMNS)} counts"))
+        if not all(map(is_count, cells)):
+            problems.append(Problem(f"line {line}", f"votes {','.join(cells)[:40]}, expected {VOTES} counts"))
         elif len(votes) < len(usage) and part != PARTS[usage[len(votes)]]:
             problems.append(Problem(f"line {line}", f"Usage '{part[:20]}', the image's is {PARTS[usage[len(votes)]]}"))
         votes.append(cells)
@@ -69,3 +70,8 @@ def read_votes(folder: Path, usage: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(votes) != len(usage):
         raise ReadError(f"{len(votes)} rows of votes for {len(usage)} images", where=str(path))
     return np.array(votes, np.int64)
+
+
+def is_count(cell: str) -> bool:
+    """Whether a cell of a table is a number of votes."""
+    return cell.isascii() and cell.isdigit() and len(cell) < 4

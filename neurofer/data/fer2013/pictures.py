@@ -43,7 +43,7 @@ def read_classes(folder: Path) -> Faces:
                 problems.append(Problem(f"{part.name}/{group.name}", "no class", closest=", ".join(EMOTIONS)))
                 continue
             for path in sorted(path for path in group.iterdir() if path.suffix.lower() in _PICTURES):
-                image = _picture(path, (SIDE, SIDE))
+                image = read_picture(path, (SIDE, SIDE))
                 if isinstance(image, str):
                     problems.append(Problem(str(path.relative_to(folder)), image))
                     continue
@@ -88,7 +88,7 @@ def read_mosaic(folder: Path) -> Faces:
             f"{len(labels)} labels and {len(usage)} usages for a mosaic of {rows} x {columns} images",
             where=str(labels_file),
         )
-    image = _picture(found[0], (rows * SIDE, columns * SIDE))
+    image = read_picture(found[0], (rows * SIDE, columns * SIDE))
     if isinstance(image, str):
         raise ReadError("the mosaic cannot be read", where=str(found[0]), why=image)
     tiles = image.reshape(rows, SIDE, columns, SIDE).transpose(0, 2, 1, 3).reshape(-1, SIDE, SIDE)
@@ -104,7 +104,7 @@ def _index_problems(key: str, array: NDArray[np.generic] | None, values: int) ->
     return [Problem(key, f"values {sorted(strange)[:5]}, expected 0 to {values - 1}")] if strange else []
 
 
-def _picture(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8] | str:
+def read_picture(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8] | str:
     """The gray picture, uint8 of the given shape, or why it cannot be had; a larger one is never decoded."""
     try:
         from PIL import Image

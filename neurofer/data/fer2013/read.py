@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from neurofer.data.dataset import Arrays, Dataset, DataSpec
 from neurofer.data.fer2013.faces import EMOTIONS, PARTS, SIDE, Faces
 from neurofer.data.fer2013.ferplus import EMOTIONS_PLUS, Rule, read_votes, relabel
+from neurofer.data.fer2013.labelled import FOLDERS, LABELS, read_labelled
 from neurofer.data.fer2013.pictures import TRAIN_FOLDERS, mosaics, read_classes, read_mosaic
 from neurofer.data.fer2013.table import read_csv
 from neurofer.errors import ReadError, UsageError
@@ -18,42 +20,65 @@ NAMES: dict[str, Rule | None] = {"fer2013": None, "ferplus": "argmax", "ferplus-
 _TABLES = ("fer2013.csv", "icml_face_data.csv", "fer2013/fer2013.csv")
 
 
+def holds_faces(folder: Path) -> bool:
+    """Whether a folder holds one of the forms that `read_faces` reads."""
+    return _form(folder) is not None
+
+
 def read_faces(path: Path, rule: Rule | None = None) -> Faces:
-    """Read FER2013 from its csv file, from folders of classes, or from a mosaic.
+    """Read FER2013 from its csv file, from folders of classes, from a mosaic, or as FER+ lays it out.
 
     Args:
-        path: a csv file, or a folder with `fer2013.csv`, with `train/CLASS/*.png`, or with `images_ROWSxCOLUMNS.png`
-            and `labels.npz`.
+        path: a csv file, or a folder with `fer2013.csv`, with `train/CLASS/*.png`, with `images_ROWSxCOLUMNS.png` and
+            `labels.npz`, or with `FER2013Train/label.csv` and the like.
         rule: how FER+ votes, which lie beside the csv file or the mosaic, become labels; None for FER2013's labels.
 
     Raises:
         ReadError: the path holds none of these, or what it holds is damaged.
-        UsageError: FER+ is asked for, but folders do not tell which image is which.
+        UsageError: labels are asked for that this form does not have.
     """
-    home, faces, ordered = path, None, True
-    if not path.is_dir():
-        home, faces = path.parent, read_csv(path)
-    elif table := next((path / name for name in _TABLES if (path / name).is_file()), None):
-        home, faces = path, read_csv(table)
-    elif mosaics(path) or (path / "labels.npz").exists():
-        faces = read_mosaic(path)
-    elif any(part.name.lower() in TRAIN_FOLDERS for part in path.iterdir()):
-        faces, ordered = read_classes(path), False
-    if faces is None:
+    form = "table" if not path.is_dir() else _form(path)
+    if form is None:
         raise ReadError(
             "this folder does not hold FER2013",
             where=str(path),
-            next_step="give a folder with fer2013.csv, train/CLASS/*.png, or images_ROWSxCOLUMNS.png and labels.npz",
+            next_step="give a folder with fer2013.csv, train/CLASS/*.png, images_ROWSxCOLUMNS.png and labels.npz, or "
+            "FER2013Train/label.csv",
         )
+    if form == "labelled":
+        if rule is None:
+            raise UsageError(
+                "these folders hold the votes of FER+, not the labels of FER2013",
+                where=str(path),
+                next_step="use a recipe or labels of FER+, or give fer2013.csv",
+            )
+        return relabel(*read_labelled(path), rule)
+    if form == "classes":
+        if rule is not None:
+            raise UsageError(
+                "votes of FER+ are in the order of fer2013.csv, which folders of classes have lost",
+                where=str(path),
+                next_step="give fer2013.csv, with fer2013new.csv beside it",
+            )
+        return read_classes(path)
+    faces = read_mosaic(path) if form == "mosaic" else read_csv(_table(path) or path)
     if rule is None:
         return faces
-    if not ordered:
-        raise UsageError(
-            "votes of FER+ are in the order of fer2013.csv, which folders of classes have lost",
-            where=str(path),
-            next_step="give fer2013.csv, with fer2013new.csv beside it",
-        )
-    return relabel(faces, read_votes(home, faces.usage), rule)
+    return relabel(faces, read_votes(path if path.is_dir() else path.parent, faces.usage), rule)
+
+
+def _form(folder: Path) -> Literal["table", "mosaic", "classes", "labelled"] | None:
+    if _table(folder):
+        return "table"
+    if mosaics(folder) or (folder / "labels.npz").exists():
+        return "mosaic"
+    if any((folder / part / LABELS).exists() for part in FOLDERS):
+        return "labelled"
+    return "classes" if any(part.name.lower() in TRAIN_FOLDERS for part in folder.iterdir()) else None
+
+
+def _table(path: Path) -> Path | None:
+    return next((path / name for name in _TABLES if (path / name).is_file()), None)
 
 
 def class_counts(faces: Faces) -> dict[str, dict[str, int]]:
