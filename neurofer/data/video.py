@@ -37,7 +37,8 @@ class Video:
         """Read it from the start: RGB, uint8 [H, W, 3].
 
         Raises:
-            ReadError: a damaged picture, or a file that ends early; it says how many frames came before.
+            ReadError: a damaged picture, or a file that ends early; it says how many frames came before. A file that
+                does not announce its length, such as MPEG-PS and most of WMV, cannot be seen to end early.
         """
         return _pictures(self.path) if self.path.is_dir() else _decoded(self.path, self.count)
 

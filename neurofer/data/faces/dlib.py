@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.data.faces.face import Face, Reason, gray
-from neurofer.data.faces.network import LANDMARKS
-from neurofer.data.faces.points68 import face68
+from neurofer.data.faces.points68 import LANDMARKS, face68, plausible
 from neurofer.errors import ReadError, UsageError
 
 _SURE = 0.3
@@ -43,7 +42,8 @@ class Dlib:
         if not boxes:
             return Reason.UPSIDE_DOWN if self._boxes(np.ascontiguousarray(luma[::-1, ::-1])) else Reason.NO_FACE
         parts = self._predictor(luma, boxes[0]).parts()
-        return face68(np.array([(part.x, part.y) for part in parts], np.float64))
+        face = face68(np.array([(part.x, part.y) for part in parts], np.float64))
+        return face if plausible(face, boxes[0].width()) else Reason.NO_LANDMARKS
 
     def _boxes(self, luma: NDArray[np.uint8]) -> list[Any]:
         boxes, scores, _ = self._detector.run(luma, int(min(luma.shape) < _ROOMY), _SURE)

@@ -19,11 +19,11 @@ Points = NDArray[np.float64]
 class Reason(StrEnum):
     """Why a frame is not standardised."""
 
-    NO_FACE = "no face"
+    NO_FACE = "no upright face"
     SEVERAL = "several faces"
     UPSIDE_DOWN = "a face that is upside down"
     NO_EYES = "a face without two eyes"
-    UNSETTLED = "no landmarks that a second look confirms"
+    NO_LANDMARKS = "a face without landmarks that fit a face"
 
 
 @dataclass(frozen=True)

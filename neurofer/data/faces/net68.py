@@ -11,7 +11,7 @@ from neurofer.data.faces.align import Placement, sample
 from neurofer.data.faces.detector import FaceDetector
 from neurofer.data.faces.face import Face, Reason, gray
 from neurofer.data.faces.network import SIDE, Network
-from neurofer.data.faces.points68 import MOUTH, face68
+from neurofer.data.faces.points68 import face68, plausible
 from neurofer.errors import UsageError
 
 _LOOKS = 3
@@ -27,10 +27,6 @@ _MARGIN = 1.2
 _AGREEMENT = 0.1
 """How far an eye may move from the second look to the third, in eye distances."""
 
-_STEEPEST = np.radians(45)
-_DISTANCES = (0.2, 0.8)
-"""Eye distances that a face can have, in sides of the cascade's square."""
-
 
 class Net68:
     """The provider `net68`."""
@@ -43,18 +39,18 @@ class Net68:
 
     def find(self, frame: NDArray[np.uint8]) -> Face | Reason:
         luma = gray(frame)
-        box = self._detector.find(luma)
-        if isinstance(box, Reason):
-            return box
-        left, top, side = box
+        found = self._detector.find(luma)
+        if isinstance(found, Reason):
+            return found
+        left, top, side = found
         colours = frame if frame.ndim == 3 else np.repeat(frame[:, :, None], 3, axis=2)
         square = Placement(left + (side - 1) / 2, top + (side - 1) / 2, side, side, 0.0)
         before = face = self._look(colours, square)
         for _ in range(_LOOKS - 1):
-            if not _plausible(face, side):
-                return Reason.UNSETTLED
+            if not plausible(face, side):
+                return Reason.NO_LANDMARKS
             before, face = face, self._look(colours, _around(face))
-        return face if _plausible(face, side) and _agree(before, face) else Reason.UNSETTLED
+        return face if plausible(face, side) and _agree(before, face) else Reason.NO_LANDMARKS
 
     def _look(self, frame: NDArray[np.uint8], square: Placement) -> Face:
         matrix = square.matrix(SIDE)
@@ -71,14 +67,6 @@ def _around(face: Face) -> Placement:
     x, y = turn @ ((low + high) / 2)
     side = _MARGIN * float((high - low).max())
     return Placement(x, y, side, side, face.roll)
-
-
-def _plausible(face: Face, side: float) -> bool:
-    """Whether the eyes lie side by side above the mouth, as far from each other as the face's square lets expect."""
-    level = abs(face.roll) < _STEEPEST
-    apart = _DISTANCES[0] < face.eye_distance / side < _DISTANCES[1]
-    mouth = face.points[MOUTH].mean(axis=0) - (face.left_eye + face.right_eye) / 2
-    return level and apart and bool(np.cos(face.roll) * mouth[1] - np.sin(face.roll) * mouth[0] > 0)
 
 
 def _agree(before: Face, after: Face) -> bool:

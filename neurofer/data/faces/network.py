@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.data.faces.face import Points
+from neurofer.data.faces.points68 import LANDMARKS
 from neurofer.data.faces.weights import Weights, read_weights
 from neurofer.errors import Problem, ReadError
 
 SIDE = 112
-LANDMARKS = 68
 
 _MEAN = np.array([122.782, 117.001, 104.298], np.float32)
 """Of the training pictures, RGB."""

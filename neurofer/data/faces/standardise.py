@@ -213,8 +213,7 @@ def _refusal(faults: list[Fault], count: int, policy: Policy, *, faceless: bool)
 def _checked(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.uint8]]:
     shape: tuple[int, ...] | None = None
     for number, frame in enumerate(frames):
-        coloured = frame.ndim == 3 and frame.shape[2] == 3
-        if frame.dtype != np.uint8 or not (frame.ndim == 2 or coloured) or not 0 < max(frame.shape[:2]) <= _LONGEST:
+        if not _is_frame(frame):
             raise UsageError(
                 f"{frame.dtype} {list(frame.shape)} is no frame",
                 where=f"frame {number}",
@@ -227,3 +226,8 @@ def _checked(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.uint8]]:
                 next_step="give frames of one shape",
             )
         yield np.ascontiguousarray(frame)
+
+
+def _is_frame(frame: NDArray[Any]) -> bool:
+    gray_or_rgb = frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)
+    return frame.dtype == np.uint8 and gray_or_rgb and frame.size > 0 and max(frame.shape) <= _LONGEST
