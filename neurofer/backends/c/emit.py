@@ -1,0 +1,203 @@
+"""A Program as C99: model.c, model.h and the weights. See `sources` and `emit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurofer.backends.c.emit_calls import calls, places, signature
+from neurofer.backends.c.emit_compute import compute
+from neurofer.backends.c.emit_describe import described
+from neurofer.backends.c.emit_function import Function, Pool
+from neurofer.backends.c.emit_moves import enter, join, keep, late, pool_spikes, reorder
+from neurofer.backends.c.plan import Plan, plan
+from neurofer.backends.c.plan_arithmetic import Arithmetic
+from neurofer.backends.c.plan_stages import Compute, Enter, Join, Keep, Late, PoolSpikes, Reorder, Stage
+from neurofer.files import replace_file, write_file
+from neurofer.ir import Program
+
+_WORDS_A_LINE = 8
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is written for a program.
+
+    Attributes:
+        plan: stages, numbers, buffers; its ``ram`` and ``flash`` are the room needed in bytes.
+        name: prefix of what C sees.
+        code: text of ``name.c``; it compiles alone.
+        header: text of ``name.h``.
+    """
+
+    plan: Plan
+    name: str
+    code: str
+    header: str
+
+    @property
+    def weights(self) -> bytes:
+        """What ``name_init`` reads: little-endian, a multiple of 64 bytes."""
+        return self.plan.weights
+
+    @property
+    def weights_code(self) -> str:
+        """Text of ``name_weights.c``: the weights as a constant array."""
+        words = memoryview(self.weights or bytes(64)).cast("Q")
+        rows = (words[k : k + _WORDS_A_LINE] for k in range(0, len(words), _WORDS_A_LINE))
+        body = "\n".join(" ".join(f"{word:#x}," for word in row) for row in rows)
+        return (
+            f'/* The weights of {self.name}.c, little-endian. */\n#include "{self.name}.h"\n\n'
+            f"NF_ALIGNED const uint64_t {self.name}_weights[{len(words)}] = {{\n{body}\n}};\n"
+        )
+
+    @property
+    def arithmetic(self) -> dict[str, Arithmetic]:
+        """The numbers of every node that computes."""
+        return self.plan.arithmetic
+
+
+def sources(program: Program, name: str = "model") -> Sources:
+    """Return ``program`` as C99 without heap, globals or dependencies.
+
+    Args:
+        program: lowered: BatchNorm folded.
+        name: an identifier, the prefix of every public name.
+
+    Raises:
+        RefusedError: nodes that are not supported, or values that are not finite; all at once.
+    """
+    made = plan(program)
+    return Sources(made, name, _code(made, name), _header(made, name))
+
+
+def emit(program: Program, folder: str | Path, name: str = "model") -> Path:
+    """Write ``name.c``, ``name.h`` and ``name_weights.c`` to ``folder``, which must exist; return the path of ``name.c``.
+
+    Raises:
+        RefusedError: see `sources`.
+        WriteError: the folder is missing, read-only or full.
+    """
+    made, folder = sources(program, name), Path(folder)
+    for file, text in (
+        (f"{name}.h", made.header),
+        (f"{name}_weights.c", made.weights_code),
+        (f"{name}.c", made.code),
+    ):
+        path = replace_file(folder / file, lambda draft, text=text: write_file(Path(draft), text))  # type: ignore[misc]
+    return path
+
+
+def _function(stage: Stage, pool: Pool) -> Function:
+    match stage:
+        case Compute():
+            return compute(stage, pool)
+        case Enter():
+            return enter(stage, pool)
+        case PoolSpikes():
+            return pool_spikes(stage, pool)
+        case Join():
+            return join(stage, pool)
+        case Late():
+            return late(stage, pool)
+        case Reorder():
+            return reorder(stage, pool)
+        case Keep():
+            return keep(stage)
+
+
+def _code(plan: Plan, name: str) -> str:
+    pool = Pool({key: at for key, (_, at) in plan.constants.items()})
+    functions = [_function(stage, pool) for stage in plan.stages]
+    definitions = [function.text for function in functions]
+    kernels = list(pool.kernels.texts.values())
+    parts = [_INTRODUCTION.format(name=name), *kernels, *definitions, places(plan, name), calls(plan, name, functions)]
+    return "\n".join([*parts, described(plan, name)])
+
+
+def _header(plan: Plan, name: str) -> str:
+    big = name.upper()
+    return _HEADER.format(
+        name=name,
+        big=big,
+        steps=plan.program.contract.steps,
+        words=plan.state() // 8,
+        record=plan.state(record=True) // 8,
+        arguments=signature(plan),
+        length=max(8, plan.flash // 8),
+    )
+
+
+_INTRODUCTION = """\
+/* Written by neurofer: {name}.h says how it is used. C99; compile it with -ffp-contract=off. */
+#include "{name}.h"
+#include <stddef.h>
+#include <string.h>
+
+/* Stages are never merged, so that each may use the state's memory as another type. */
+#ifdef __GNUC__
+#define NF_STAGE static __attribute__((noinline)) void
+#else
+#define NF_STAGE static void
+#endif
+
+#ifdef MODEL_TIMES
+#define NF_TIME(stage) model_times(stage)
+#else
+#define NF_TIME(stage)
+#endif
+"""
+
+_HEADER = """\
+/* Written by neurofer.
+
+   Give `{name}_state` room, call {name}_init once, then {name}_sequence for {big}_STEPS steps of a sample at once, or
+   {name}_step for one step after another: at most {big}_STEPS of them before {name}_init starts the next sample.
+   Nothing is allocated, and nothing but the state is written. Inputs and outputs are arrays in the order of the
+   program's dimensions: [channels, height, width] for a step, [steps, channels, height, width] for a sequence. */
+#ifndef {big}_H
+#define {big}_H
+
+#include <stdint.h>
+
+#define {big}_STEPS {steps}
+
+#ifdef MODEL_RECORD /* the spikes of all nodes stay in the state */
+#define {big}_STATE_WORDS {record}
+#else
+#define {big}_STATE_WORDS {words}
+#endif
+
+#ifdef __GNUC__
+#define NF_ALIGNED __attribute__((aligned(64)))
+#else
+#define NF_ALIGNED
+#endif
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+typedef struct {{
+    uint64_t words[{big}_STATE_WORDS];
+}} {name}_state;
+
+extern const uint64_t {name}_weights[{length}];
+
+/* `weights` are {name}_weights, or the same bytes from elsewhere at an address that 8 divides. */
+void {name}_init({name}_state *state, const void *weights);
+void {name}_step({name}_state *state{arguments});
+void {name}_sequence({name}_state *state{arguments});
+
+#if defined(MODEL_RECORD) || defined(MODEL_DESCRIBE)
+const char *{name}_describe(void);
+#endif
+#ifdef MODEL_TIMES
+void model_times(int stage);
+#endif
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+"""

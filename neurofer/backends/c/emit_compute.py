@@ -1,0 +1,160 @@
+"""Stages that add up and fire, as C: for each pixel the drive of all steps, then all steps of its neurons."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from neurofer.backends.c.emit_function import Function, Pool
+from neurofer.backends.c.emit_neuron import Body, described, literal
+from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Compute, Port, Term
+
+_BITS = 32
+"""Spikes that are gathered before they are put into a plane: a word of small processors."""
+
+
+def compute(stage: Compute, pool: Pool) -> Function:
+    """Return the function of a stage that adds up its terms."""
+    grid, kind = stage.layout, C_TYPES[stage.number]
+    body = Body(stage)
+    loop = _fire(stage, body) if _fires(stage) else _store(stage, body)
+    pixel = [
+        f"const ptrdiff_t at = (ptrdiff_t)(y * {grid.width} + x) * {grid.channels};",
+        *_drive(stage, pool),
+        *_memory(stage, pool),
+        "for (int32_t t = 0; t < steps; t++) {",
+        _deeper([f"const {kind} *const drive_t = drive + (ptrdiff_t)t * {grid.channels};", *loop]),
+        "}",
+    ]
+    if not any("at " in line or "at]" in line for line in pixel[1:]):
+        del pixel[0]
+    lines = [pool.window(f"window_{k}", term.source.buffer, term.window) for k, term in enumerate(stage.terms)]
+    lines += [f"const {kind} *const {name} = {pool.constant(values, kind)};" for name, values in body.arrays.items()]
+    lines.append(f"{kind} *const drive = {stage.scratch.name};")
+    if _fires(stage):
+        pool.kernels.use("put")
+        lines.append(f"memset({_out(stage)}, 0, (size_t)steps * {grid.words} * sizeof *{_out(stage)});")
+    lines += [
+        f"for (int32_t y = 0; y < {grid.height}; y++)",
+        f"    for (int32_t x = 0; x < {grid.width}; x++) {{",
+        _deeper(pixel, 2),
+        "    }",
+    ]
+    return Function(
+        f"stage_{_stem(stage)}",
+        described(stage),
+        lines,
+        reads=tuple(dict.fromkeys(stage.reads)),
+        writes=(*((stage.out,) if isinstance(stage.out, Buffer) else ()), stage.scratch),
+        gives=(stage.out,) if isinstance(stage.out, Port) else (),
+        kept=[buffer for buffer in (stage.membrane, stage.current) if buffer is not None],
+    )
+
+
+def _fires(stage: Compute) -> bool:
+    return isinstance(stage.out, Buffer) and stage.out.type == "bits"
+
+
+def _stem(stage: Compute) -> str:
+    return stage.out.identifier if isinstance(stage.out, Port) else stage.out.name
+
+
+def _out(stage: Compute) -> str:
+    return f"{stage.out.identifier}_out" if isinstance(stage.out, Port) else stage.out.name
+
+
+def _deeper(lines: list[str], levels: int = 1) -> str:
+    return indent("\n".join(lines), "    " * levels)
+
+
+def _drive(stage: Compute, pool: Pool) -> list[str]:
+    """Return the statements that fill the drive of one pixel."""
+    kind, channels = C_TYPES[stage.number], stage.layout.channels
+    if stage.bias is None:
+        lines = [f"memset(drive, 0, (size_t)steps * {channels} * sizeof *drive);"]
+    else:
+        lines = [
+            f"const {kind} *const bias = {pool.constant(stage.bias.values, kind)};",
+            "for (int32_t t = 0; t < steps; t++)",
+            f"    memcpy(drive + (ptrdiff_t)t * {channels}, bias, {channels} * sizeof *drive);",
+        ]
+    lines += [_term(k, term, stage, pool) for k, term in enumerate(stage.terms) if not term.source.delayed]
+    late = [_term(k, term, stage, pool) for k, term in enumerate(stage.terms) if term.source.delayed]
+    if stage.late is not None:
+        late += [
+            f"const {kind} *const late = {pool.constant(stage.late.values, kind)};",
+            f"for (int32_t c = 0; c < {channels}; c++)",
+            "    drive[c] += late[c];",
+        ]
+    if late:  # a delayed edge carries nothing at first, not even the bias of what it comes from
+        lines += ["if (start > 0) {", _deeper(late), "}"]
+    return lines
+
+
+def _term(index: int, term: Term, stage: Compute, pool: Pool) -> str:
+    source = term.source.buffer
+    graded = {} if source.type == "bits" else {"x": source.type}
+    kernel = f"{term.kind}_{'value' if graded else 'plane'}"
+    given = [f"&window_{index}"]
+    types = {**graded, "s": stage.number}
+    if term.weight is not None:
+        types["w"] = term.weight.type
+        given.append(pool.constant(term.weight.values, C_TYPES[term.weight.type]))
+    elif term.kind != "max":
+        given.append(literal(term.unit, stage.number))
+    return f"{pool.kernels.call(kernel, **types)}({', '.join([*given, source.name])}, steps, y, x, drive);"
+
+
+def _memory(stage: Compute, pool: Pool) -> list[str]:
+    """Return the statements that find a pixel's membranes: kept between single steps, else beside the drive."""
+    if stage.update is None:
+        return []
+    kind, channels = C_TYPES[stage.number], stage.layout.channels
+    lines = []
+    states = (("v", stage.membrane, stage.update.v_init), ("i", stage.current, stage.update.i_init))
+    for place, (name, kept, first) in enumerate(states):
+        if kept is None:
+            continue
+        begin = Body(stage)
+        value = begin.of(f"{name}_first", first)
+        lines += [
+            f"{kind} *const {name} = {kept.name} != NULL ? {kept.name} + at : "
+            f"drive + (ptrdiff_t)(steps + {place}) * {channels};",
+            "if (start == 0) {",
+            *(f"    const {kind} *const {k} = {pool.constant(array, kind)};" for k, array in begin.arrays.items()),
+            f"    for (int32_t c = 0; c < {channels}; c++)",
+            f"        {name}[c] = {value};",
+            "}",
+        ]
+    return lines
+
+
+def _fire(stage: Compute, body: Body) -> list[str]:
+    grid = stage.layout
+    place = f"{_out(stage)} + ((ptrdiff_t)t * {grid.height} + y) * {grid.row}"
+    return [
+        f"for (int32_t first = 0; first < {grid.channels}; first += {_BITS}) {{",
+        f"    const int32_t end = first + {_BITS} < {grid.channels} ? first + {_BITS} : {grid.channels};",
+        "    uint32_t fired = 0;",
+        "    for (int32_t c = first; c < end; c++) {",
+        _deeper([*body.lines(), "fired |= s << (c - first);"], 2),
+        "    }",
+        f"    nf_put({place}, x * {grid.channels} + first, fired);",
+        "}",
+    ]
+
+
+def _store(stage: Compute, body: Body) -> list[str]:
+    grid, out = stage.layout, _out(stage)
+    place = f"{out}[(ptrdiff_t)t * {grid.size} + at + c]"
+    if isinstance(stage.out, Port):
+        place = f"{out}[(((ptrdiff_t)t * {grid.channels} + c) * {grid.height} + y) * {grid.width} + x]"
+    return [
+        f"for (int32_t c = 0; c < {grid.channels}; c++) {{",
+        _deeper([*body.lines(), f"{place} = {_stored(stage)};"]),
+        "}",
+    ]
+
+
+def _stored(stage: Compute) -> str:
+    kind = stage.out.type
+    return "y_c" if kind == stage.number else f"({C_TYPES[kind]})y_c"

@@ -1,0 +1,79 @@
+"""A stage's function as text: its parameters, and what it is called with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import indent
+
+from neurofer.backends.c.emit_kernels import Kernels
+from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Port, Window
+from neurofer.ir.nodes import Array
+
+
+@dataclass(frozen=True)
+class Function:
+    """A stage's function.
+
+    Its parameters are the weights, the number of steps to compute, the number of the first of them, and what is listed
+    here, in this order.
+
+    Attributes:
+        name: of the function.
+        comment: what it computes.
+        lines: its statements.
+        reads: buffers.
+        takes: the caller's inputs.
+        writes: buffers.
+        gives: the caller's outputs.
+        kept: buffers that keep something between single steps; NULL where a whole sequence is computed.
+    """
+
+    name: str
+    comment: str
+    lines: Sequence[str]
+    reads: Sequence[Buffer] = ()
+    takes: Sequence[Port] = ()
+    writes: Sequence[Buffer] = ()
+    gives: Sequence[Port] = ()
+    kept: Sequence[Buffer] = ()
+
+    @property
+    def text(self) -> str:
+        """The definition."""
+        body = "\n".join(line for line in self.lines if line)
+        known = {"weights": "const unsigned char *weights", "steps": "int32_t steps", "start": "int32_t start"}
+        unused = [f"(void){name};" for name in known if not re.search(rf"\b{name}\b", body)]
+        parameters = [
+            *known.values(),
+            *(f"const {C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.reads),
+            *(f"const {C_TYPES[port.type]} *{port.identifier}_in" for port in self.takes),
+            *(f"{C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.writes),
+            *(f"{C_TYPES[port.type]} *{port.identifier}_out" for port in self.gives),
+            *(f"{C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.kept),
+        ]
+        statements = indent("\n".join([*unused, body]), "    ")
+        return f"/* {self.comment} */\nNF_STAGE {self.name}({', '.join(parameters)})\n{{\n{statements}\n}}\n"
+
+
+@dataclass
+class Pool:
+    """What functions share: the places of arrays in the weights, and the kernels that are called."""
+
+    places: Mapping[int, int]
+    kernels: Kernels = field(default_factory=Kernels)
+
+    def constant(self, values: Array, kind: str) -> str:
+        """Return a pointer to an array of the weights."""
+        return f"(const {kind} *)(const void *)(weights + {self.places[id(values)]})"
+
+    def window(self, name: str, source: Buffer, window: Window) -> str:
+        """Return the constant that tells a kernel how a window moves over ``source``."""
+        grid = source.layout
+        row = grid.row if source.type == "bits" else grid.width * grid.channels
+        hop = 0 if source.slots == 1 else source.hop
+        pairs = (*window.kernel, *window.stride, *window.pad, *window.dilation)
+        numbers = (grid.height, grid.width, grid.channels, hop, row, *pairs, window.groups, window.outputs)
+        self.kernels.use("window")
+        return f"static const nf_window {name} = {{{', '.join(map(str, numbers))}}};"

@@ -1,0 +1,108 @@
+"""The coefficients of a neuron in the numbers that its stage computes with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurofer.backends.c.plan_arithmetic import Arithmetic
+from neurofer.backends.c.plan_layout import Layout
+from neurofer.ir import nodes as n
+from neurofer.ir.nodes import Array
+from neurofer.ir.threshold import spike_threshold
+from neurofer.passes.lattice_value import exponent
+from neurofer.passes.proof import first
+
+Value = int | float | Array
+"""A coefficient: a number for all neurons, an array ``[channels]`` or one ``[pixels * channels]`` in order of memory."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """One step of a neuron, in the integers or float32 of its stage.
+
+    ``i = (i >> syn_shift) * syn_leak + w_in * drive``, or the drive alone where syn_leak is None;
+    ``u = (v >> shift) * leak + gain * i + offset``; a spike where ``u >= theta``; then ``v_reset``, or ``u - delta``
+    where delta is given. Leaks divide exactly: within the contract's steps the bits shifted out are zero.
+    """
+
+    leak: Value
+    shift: int
+    gain: Value
+    offset: Value
+    theta: Value | None
+    v_reset: Value
+    delta: Value | None
+    v_init: Value
+    syn_leak: Value | None = None
+    syn_shift: int = 0
+    w_in: Value = 1
+    i_init: Value = 0
+
+
+def update(node: n.Neuron, number: Arithmetic, drive: int, layout: Layout) -> Update:
+    """Return the step of ``node`` for a drive in units of ``2^-drive``."""
+    theta = None if node.theta is None else threshold(node.theta, node.compare, number, number.exponent, layout)
+    if number.number == "f32":
+        value = {name: None if (c := getattr(node, name)) is None else _spread(c, number, layout) for name in _ALL}
+        return Update(
+            value["alpha_mem"], 0, value["gain"], value["offset"], theta, value["v_reset"], value["delta"],
+            value["v_init"], value["alpha_syn"], 0, value["w_in"], value["i_init"],
+        )  # fmt: skip
+
+    def units(value: Any, power: int) -> Any:
+        return None if value is None else _spread(np.ldexp(np.asarray(value, np.float64), power), number, layout)
+
+    shift = max(0, exponent(node.alpha_mem))
+    syn_shift = 0 if node.alpha_syn is None else max(0, exponent(node.alpha_syn))
+    current = drive if node.alpha_syn is None else number.current
+    return Update(
+        units(node.alpha_mem, shift),
+        shift,
+        units(node.gain, number.exponent - current),
+        units(node.offset, number.exponent),
+        theta,
+        units(node.v_reset, number.exponent),
+        units(node.delta, number.exponent),
+        units(node.v_init, number.exponent),
+        units(node.alpha_syn, syn_shift),
+        syn_shift,
+        units(node.w_in, current - drive),
+        units(node.i_init, current),
+    )
+
+
+_ALL = ("alpha_mem", "gain", "offset", "v_reset", "delta", "v_init", "alpha_syn", "w_in", "i_init")
+
+
+def threshold(theta: n.Coefficient, compare: n.Compare, number: Arithmetic, power: int, layout: Layout) -> Value:
+    """Return the threshold at which ``u >= theta`` says the same, in the numbers of the stage."""
+    if number.number == "f32":
+        return _spread(spike_threshold(theta, compare, ">="), number, layout)
+    # no membrane gets as far as the limits, so a threshold beyond them may stand there
+    largest = 2.0**31 - 1 if number.number == "i32" else 2.0**53
+    return _spread(np.clip(first(theta, compare, power), -largest, largest), number, layout)
+
+
+def scale(node: n.Scale, number: Arithmetic, drive: int, layout: Layout) -> Value:
+    """Return the factor of a Scale whose input is in units of ``2^-drive``."""
+    if number.number == "f32":
+        return _spread(node.scale, number, layout)
+    return _spread(np.ldexp(np.asarray(node.scale, np.float64), number.exponent - drive), number, layout)
+
+
+def _spread(values: Any, number: Arithmetic, layout: Layout) -> Value:
+    """Return a coefficient as one number, one per channel or one per neuron, whichever holds it in the least room."""
+    array = np.asarray(values).astype(_NUMPY[number.number])
+    if number.number != "f32" and not np.array_equal(array, values):
+        raise ArithmeticError("a coefficient is on a finer grid than its stage")
+    if array.size and (array == array.flat[0]).all():
+        one = array.flat[0]
+        return float(one) if number.number == "f32" else int(one)
+    grid = layout.in_memory(array).reshape(layout.pixels, layout.channels)
+    return np.ascontiguousarray(grid[0] if (grid == grid[0]).all() else grid.ravel())
+
+
+_NUMPY = {"i32": np.int32, "i64": np.int64, "f32": np.float32}
