@@ -31,8 +31,8 @@ class Dlib:
     def __init__(self, weights: Path) -> None:
         import dlib
 
-        self._detector = dlib.get_frontal_face_detector()
         self._predictor = _load(weights)
+        self._detector = dlib.get_frontal_face_detector()
 
     def find(self, frame: NDArray[np.uint8]) -> Face | Reason:
         luma = gray(frame)
