@@ -35,6 +35,28 @@ class Divergence(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a network takes on an emulated microcontroller, in a build that records nothing.
+
+    Attributes:
+        part: whose memories are the limits.
+        instructions: per inference, mean over the samples.
+        flash: bytes of code and weights.
+        flash_limit: bytes there are.
+        ram: bytes of state, input and output, and the stack set aside.
+        ram_limit: bytes there are.
+        stack: bytes of the stack that were used.
+    """
+
+    part: str
+    instructions: float
+    flash: int
+    flash_limit: int
+    ram: int
+    ram_limit: int
+    stack: int
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One row: one target through one importer.
 
@@ -46,6 +68,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         spikes_differing: entries (step, sample, neuron) that differ.
         sources: nodes that differ even when fed the reference's own inputs.
         reason: what the verdict rests on, in words.
+        cost: of a microcontroller, what it takes there.
     """
 
     target: str
@@ -59,6 +82,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     first_divergence: Divergence | None = None
     sources: list[str] = []
     reason: str = ""
+    cost: Cost | None = None
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
