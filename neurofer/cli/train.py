@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,7 +30,17 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything.", show_default="the recipe's")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Samples x and labels y, .npz; or FER2013, csv or folder.", show_default="the recipe's"),
+        typer.Option(help="Built folder; x and y in .npz; or FER2013, csv or folder.", show_default="the recipe's"),
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, help="Fold of a built folder to test on.", show_default="the recipe's")
+    ] = None,
+    split: Annotated[
+        Literal["random", "subject"] | None,
+        typer.Option(help="Folds of samples or of whole subjects.", show_default="the recipe's"),
+    ] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="Of recordings: crop,hflip,noise,...; or none.", show_default="the recipe's")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an interrupted run.")] = False,
     baseline: Annotated[bool, typer.Option("--baseline", help="Train the ANN baseline instead.")] = False,
@@ -45,11 +55,15 @@ def train(
 
     Ctrl-C at any time: all state is on disk after every epoch, and the same command goes on from there.
     """
-    from neurofer.train.recipe import load_recipe
+    from neurofer.train.recipe import load_recipe, override
 
-    spec = load_recipe(recipe)
+    names = None if augment is None else [] if augment == "none" else augment.split(",")
+    spec = override(load_recipe(recipe), fold=fold, split=split, augment=names)
     on_grid = exact or bits is not None
     _refuse(on_grid=on_grid, baseline=baseline, bits=bits, start=start)
+    if (fold is not None or split is not None) and (data is None or not data.is_dir()):
+        given = "--split" if fold is None else "--fold"
+        raise UsageError("only recordings are put into folds", where=given, next_step="give a built folder as --data")
     path = out or Path(f"{spec.name}{'-baseline' if baseline else '-exact' if on_grid else ''}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError("a checkpoint is a .safetensors file", where=str(path), next_step="give --out such a name")
@@ -105,6 +119,7 @@ def _tune(
         "recipe": spec.name,
         "which": "network",
         "data": found.name,
+        "parting": found.parting,
         "checkpoint": str(tuned.path),
         "from": str(start),
         "bits": bits,
@@ -135,6 +150,8 @@ def _train(
         for part, use in ((found.train, "to train"), (found.validation, "to validate"), (found.test, "to test"))
     )
     note(f"training the {which} of {spec.name} on {found.name}: {sizes}")
+    if found.parting:
+        note(found.parting)
     copied = int(copies.find_copies(found).test.sum())
     if copied:
         note(f"{copied} of the test samples are exact copies of training samples; data.distinct leaves them out")
@@ -150,6 +167,7 @@ def _train(
         "recipe": spec.name,
         "which": which,
         "data": found.name,
+        "parting": found.parting,
         "checkpoint": str(trained.path),
         "epochs": trained.epochs,
         "best_epoch": trained.best.number,

@@ -9,6 +9,7 @@ from neurofer.data.arrays import read_npz
 from neurofer.data.copies import without_copies
 from neurofer.data.dataset import Arrays, Dataset, DataSpec
 from neurofer.data.digits import read_digits
+from neurofer.data.event_frames import read_recordings
 from neurofer.errors import UsageError
 
 _INSTALLED = {
@@ -21,7 +22,8 @@ def load(spec: DataSpec, path: str | Path | None = None, *, frames: int | None =
 
     Args:
         spec: the recipe's data section.
-        path: an `.npz` file, see `neurofer.data.arrays`; or FER2013, see `neurofer.data.fer2013.read_faces`.
+        path: an `.npz` file, see `neurofer.data.arrays`; FER2013, see `neurofer.data.fer2013.read_faces`; or, for event
+            frames, a folder of recordings, see `neurofer.data.build`.
         frames: T, if samples are event frames [T, *shape]; None if they are images [*shape].
 
     Raises:
@@ -33,20 +35,32 @@ def load(spec: DataSpec, path: str | Path | None = None, *, frames: int | None =
 
 
 def _load(spec: DataSpec, path: str | Path | None, frames: int | None) -> Dataset:
-    faces = spec.name in fer2013.NAMES and frames is None
+    if spec.augment and (frames is None or path is None or not Path(path).is_dir()):
+        raise UsageError(
+            f"only recordings can be augmented ({', '.join(spec.augment)})",
+            where="data.augment",
+            next_step="pass --data FOLDER, as neurofer data build makes it",
+        )
     if path is not None:
-        path = Path(path)
-        if faces and path.suffix != ".npz":
-            return fer2013.read_fer2013(path, spec)
-        return read_npz(path, spec, frames=frames)
+        return _read(spec, Path(path), frames)
     if spec.name not in _INSTALLED:
         shape = f"[N, {', '.join(map(str, (*(() if frames is None else (frames,)), *spec.shape)))}]"
-        own = f"--data FILE.npz with x {shape} and y [N], labels 0 to {spec.classes - 1}"
-        raise UsageError(
-            f"the data '{spec.name}' does not come with neurofer",
-            next_step=f"pass --data PATH of FER2013, its csv file or folder, or {own}" if faces else f"pass {own}",
-        )
+        ways = [f"--data FILE.npz with x {shape} and y [N], labels 0 to {spec.classes - 1}"]
+        if frames is not None:
+            ways.insert(0, "--data FOLDER of recordings (neurofer data build)")
+        elif spec.name in fer2013.NAMES:
+            ways.insert(0, "--data PATH of FER2013, its csv file or folder")
+        next_step = f"pass {', or '.join(ways)}"
+        raise UsageError(f"the data '{spec.name}' does not come with neurofer", next_step=next_step)
     return _INSTALLED[spec.name](spec)
+
+
+def _read(spec: DataSpec, path: Path, frames: int | None) -> Dataset:
+    if frames is not None and path.is_dir():
+        return read_recordings(path, spec, frames)
+    if frames is None and spec.name in fer2013.NAMES and path.suffix != ".npz":
+        return fer2013.read_fer2013(path, spec)
+    return read_npz(path, spec, frames=frames)
 
 
 __all__ = ["Arrays", "DataSpec", "Dataset", "load"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofer.data.dataset import Arrays, Dataset
+from neurofer.data.dataset import Dataset
 from neurofer.errors import UsageError
 
 
@@ -30,7 +28,7 @@ class Copies:
 
 def find_copies(data: Dataset) -> Copies:
     """Find the samples that stand in two parts, by SHA-256 of their values."""
-    train, validation, test = (_digests(part.x) for part in (data.train, data.validation, data.test))
+    train, validation, test = (part.digests() for part in (data.train, data.validation, data.test))
     return Copies(_among(validation, train), _among(test, train), _among(test, validation))
 
 
@@ -43,8 +41,8 @@ def without_copies(data: Dataset) -> Dataset:
     copies = find_copies(data)
     left = replace(
         data,
-        validation=_only(data.validation, ~copies.validation),
-        test=_only(data.test, ~(copies.test | copies.test_of_validation)),
+        validation=data.validation.pick(~copies.validation),
+        test=data.test.pick(~(copies.test | copies.test_of_validation)),
     )
     if not len(left.validation.y) or not len(left.test.y):
         raise UsageError(
@@ -55,14 +53,6 @@ def without_copies(data: Dataset) -> Dataset:
     return left
 
 
-def _digests(x: NDArray[Any]) -> list[bytes]:
-    return [hashlib.sha256(np.ascontiguousarray(sample).data).digest() for sample in x]
-
-
 def _among(samples: list[bytes], others: list[bytes]) -> NDArray[np.bool_]:
     known = set(others)
     return np.array([sample in known for sample in samples], bool)
-
-
-def _only(part: Arrays, kept: NDArray[np.bool_]) -> Arrays:
-    return Arrays(part.x[kept], part.y[kept])

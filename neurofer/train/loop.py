@@ -159,7 +159,7 @@ class Run:
         spec = self.recipe.training
         loss_name = spec.loss if self.which == "network" else self.recipe.baseline.loss
         rng = np.random.default_rng([spec.seed, number])
-        x, y = self.data.train.x, self.data.train.y
+        y = self.data.train.y
         order = rng.permutation(len(y))
         self.module.train()
         total = 0.0
@@ -168,7 +168,10 @@ class Run:
             for start in range(0, len(y), spec.batch):
                 picked = order[start : start + spec.batch]
                 target = torch.from_numpy(y[picked]).to(self.device)
-                output = forward(self.module, present(self.recipe, self.which, x[picked], rng).to(self.device))
+                output = forward(
+                    self.module,
+                    present(self.recipe, self.which, self.data.train.draw(picked, rng), rng).to(self.device),
+                )
                 loss = _loss(loss_name, output, target)
                 self.optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ Reading one does not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -142,8 +142,11 @@ def override(
     encoder: str | None = None,
     reset: str | None = None,
     size: int | None = None,
+    fold: int | None = None,
+    split: str | None = None,
+    augment: Sequence[str] | None = None,
 ) -> Recipe:
-    """The recipe with another T, encoder, reset, or height and width; what is None stays.
+    """The recipe with another T, encoder, reset, height and width, fold, split or augmentations; what is None stays.
 
     Raises:
         UsageError: a value the recipe's own checks refuse.
@@ -153,6 +156,8 @@ def override(
     table["contract"].update({key: value for key, value in changes.items() if value is not None})
     if size is not None:
         table["data"]["shape"] = [recipe.data.shape[0], size, size]
+    parting = {"fold": fold, "split": split, "augment": augment}
+    table["data"].update({key: value for key, value in parting.items() if value is not None})
     return parse_recipe(table, recipe.name)
 
 

@@ -15,7 +15,7 @@ from neurofer.errors import Problem, ReadError
 from neurofer.files import replace_file
 
 SCHEMA = "neurofer.dataset/1"
-MANIFEST, PLAN = "manifest.json", "unfinished.json"
+MANIFEST, PLAN, RECORDINGS = "manifest.json", "unfinished.json", "recordings"
 """The plan lies in the folder while it is being built; the manifest takes its place."""
 
 
@@ -166,7 +166,20 @@ def read_manifest(folder: str | Path) -> Manifest:
             where=str(folder),
             next_step="build it again with the same options, it goes on where it was" if begun else "",
         )
-    return decode(folder / MANIFEST, Manifest)
+    manifest = decode(folder / MANIFEST, Manifest)
+    problems = [
+        Problem(one.id, f"label {one.label} and file {one.file}, expected 0 to {len(manifest.classes) - 1}, {expected}")
+        for one in manifest.recordings
+        if not 0 <= one.label < len(manifest.classes) or one.file != (expected := f"{RECORDINGS}/{one.id}.npz")
+    ]
+    if problems or min(manifest.size) < 1:
+        raise ReadError(
+            "this manifest contradicts itself",
+            where=str(folder / MANIFEST),
+            problems=problems,
+            next_step="build it anew",
+        )
+    return manifest
 
 
 def decode(path: Path, kind: type[Content]) -> Content:

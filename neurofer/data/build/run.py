@@ -13,6 +13,7 @@ from neurofer.data.build.lock import locked
 from neurofer.data.build.manifest import (
     MANIFEST,
     PLAN,
+    RECORDINGS,
     Failure,
     Manifest,
     Plan,
@@ -23,7 +24,7 @@ from neurofer.data.build.manifest import (
     plan_of,
     write,
 )
-from neurofer.data.build.recording import RECORDINGS, realise
+from neurofer.data.build.recording import realise
 from neurofer.data.build.source import Source, check
 from neurofer.errors import MissingPackageError, NeuroferError, Problem, UsageError, WriteError
 from neurofer.files import cannot_write
