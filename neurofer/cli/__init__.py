@@ -15,6 +15,7 @@ from neurofer.cli.outcome import command
 from neurofer.errors import MissingPackageError, NeuroferError
 
 VERBS = (
+    "data",
     "train",
     "export",
     "verify",
@@ -28,6 +29,9 @@ VERBS = (
     "demo",
 )
 """Each is a function of its own name in the module of that name; here in the order of the work."""
+
+GROUPS = frozenset({"data"})
+"""Verbs with sub-commands, whose function returns them."""
 
 # Typer brings its own copy of click in some versions and uses the package in others: this is the class it raises.
 _ClickException = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -48,7 +52,11 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for verb in VERBS:
-        app.command(verb)(command(getattr(import_module(f"neurofer.cli.{verb}"), verb)))
+        found = getattr(import_module(f"neurofer.cli.{verb}"), verb)
+        if verb in GROUPS:
+            app.add_typer(found(), name=verb)
+        else:
+            app.command(verb)(command(found))
     return app
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away."""
 
+_PATIENCE = 2.0
+"""Seconds between two words on how far something is."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -91,6 +94,28 @@ def note(message: str) -> None:
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
     interrupt.check()  # after the words, which may be those on an interrupt
+
+
+class Ticker:
+    """Tells on standard error how far a long piece of work is, every few seconds.
+
+    Args:
+        what: is counted.
+        of: how many there will be, if that is known.
+    """
+
+    def __init__(self, what: str, of: int | None = None) -> None:
+        self._what, self._of, self._count, self._told = what, of, 0, 0.0
+
+    def add(self, count: int = 1) -> None:
+        """Count on; a signal that was dropped until here counts now."""
+        import time
+
+        now = time.monotonic()
+        self._count, self._told = self._count + count, self._told or now
+        if now - self._told >= _PATIENCE:
+            self._told = now
+            note(f"  {self._count:,}{'' if self._of is None else f' of {self._of:,}'} {self._what}")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ from neurofer.errors import ReadError
 Kind = Literal["recording", "video", "dataset", "faces", "votes", "arrays"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+_VIDEOS = {".3gp", ".avi", ".flv", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv"}
+_VIDEOS |= {".ts", ".vob", ".webm", ".wmv"}
 _FIRST_LINE = 4096
 _NEXT = (
     "give a recording, a video or a folder of its frames, a folder that `neurofer data build` made, FER2013 as csv, "
@@ -33,7 +35,8 @@ def kind_of(path: Path) -> Kind:
         raise ReadError("there is no such file or folder", where=str(path), next_step="check the path")
     found = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
     if found is None:
-        raise ReadError("this folder holds nothing that is known", where=str(path), next_step=_NEXT)
+        what = "this folder holds nothing" if path.is_dir() else "this file is nothing"
+        raise ReadError(f"{what} that is known", where=str(path), next_step=_NEXT)
     return found
 
 
@@ -45,8 +48,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
     return "video" if any(one.suffix.lower() in PICTURES for one in path.iterdir()) else None
 
 
-def _kind_of_file(path: Path) -> Kind:
-    """A file that is nothing else is taken for a video: only FFmpeg knows what it knows."""
+def _kind_of_file(path: Path) -> Kind | None:
     known = format_of(path)
     if known == "csv":
         columns = _columns(path)
@@ -56,7 +58,9 @@ def _kind_of_file(path: Path) -> Kind:
             return "votes"
     if known == "npz" and _arrays(path) >= {"x", "y"} and not _arrays(path) & {"t", "ts", "p", "events"}:
         return "arrays"
-    return "recording" if known or not path.stat().st_size else "video"
+    if known:
+        return "recording"
+    return "video" if path.suffix.lower() in _VIDEOS else None
 
 
 def _columns(path: Path) -> set[str]:

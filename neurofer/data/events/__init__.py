@@ -9,6 +9,7 @@ from neurofer.data.events.read import (
     describe_events,
     format_of,
     read_events,
+    sensor_of,
     stream_events,
 )
 from neurofer.data.events.write import WRITABLE, write_events
@@ -26,6 +27,7 @@ __all__ = [
     "describe_events",
     "format_of",
     "read_events",
+    "sensor_of",
     "stream_events",
     "write_events",
 ]

@@ -175,6 +175,11 @@ def format_of(path: str | Path) -> str | None:
     return None if known is None else known.name
 
 
+def sensor_of(path: str | Path) -> tuple[int, int] | None:
+    """Width and height of the sensor, if the first bytes of a recording say; errors as of ``describe_events``."""
+    return _open(Path(path), None, None, None)[1].size
+
+
 def _head(path: Path) -> bytes:
     if not path.is_file():
         raise ReadError("no such file", where=str(path), next_step="check the path")

@@ -15,7 +15,6 @@ import numpy as np
 from neurofer.data.events.decoder import BLOCK, DTYPE, Events
 from neurofer.data.events.encoder import Encoder
 
-
 _LEVEL = 3
 """Of compression: a third of the time that level 6 takes, and a tenth more bytes."""
 

@@ -58,18 +58,41 @@ def read_votes(folder: Path, usage: NDArray[np.int64]) -> NDArray[np.int64]:
             where=str(folder),
             next_step=f"put {FILES[0]} of github.com/microsoft/FERPlus there",
         )
-    votes: list[list[str]] = []
-    problems = []
-    for line, (part, *cells) in rows_of(path, ("Usage", *_COLUMNS)):
-        if not all(map(is_count, cells)):
-            problems.append(Problem(f"line {line}", f"votes {','.join(cells)[:40]}, expected {VOTES} counts"))
-        elif len(votes) < len(usage) and part != PARTS[usage[len(votes)]]:
-            problems.append(Problem(f"line {line}", f"Usage '{part[:20]}', the image's is {PARTS[usage[len(votes)]]}"))
-        votes.append(cells)
+    told, votes, lines = read_table(path)
+    problems = [
+        Problem(f"line {line}", f"Usage '{PARTS[part]}', the image's is {PARTS[wanted]}")
+        for line, part, wanted in zip(lines, told, usage, strict=False)
+        if part != wanted
+    ]
     refuse("rows of the votes cannot be used", path, problems, "images and votes must be those of the same fer2013.csv")
     if len(votes) != len(usage):
         raise ReadError(f"{len(votes)} rows of votes for {len(usage)} images", where=str(path))
-    return np.array(votes, np.int64)
+    return votes
+
+
+def read_table(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
+    """Read a file of votes without its images.
+
+    Returns:
+        The part that each image belongs to, its votes [N, 10], and the line they stand in.
+
+    Raises:
+        ReadError: no such file, a missing column, no votes, or rows that are none; the first of them are named.
+    """
+    usage, votes, lines, problems = [], [], [], []
+    for line, (part, *cells) in rows_of(path, ("Usage", *_COLUMNS)):
+        if not all(map(is_count, cells)):
+            problems.append(Problem(f"line {line}", f"votes {','.join(cells)[:40]}, expected {VOTES} counts"))
+        elif part not in PARTS:
+            problems.append(Problem(f"line {line}", f"Usage '{part[:20]}', expected {', '.join(PARTS)}"))
+        else:
+            usage.append(PARTS.index(part))
+            votes.append([int(cell) for cell in cells])
+            lines.append(line)
+    refuse("rows of the votes cannot be used", path, problems, "images and votes must be those of the same fer2013.csv")
+    if not votes:
+        raise ReadError("the file holds no votes", where=str(path))
+    return np.array(usage, np.int64), np.array(votes, np.int64), lines
 
 
 def is_count(cell: str) -> bool:

@@ -1,0 +1,181 @@
+"""``neurofer data convert``: a recording into another format, a video into events, either into frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from neurofer.cli import options
+from neurofer.cli.data.options import Columns, Fps, Preset, Size, Unit, parse_size
+from neurofer.cli.outcome import Outcome, Ticker, doing, note
+from neurofer.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from neurofer.data.events import Events
+
+_SCHEMA = "neurofer.data.convert/1"
+_NEED_SIZE = {"aedat4"}
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="Recording, video, or folder of frames.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(help="File to write: .raw .dat .bin .aedat4 .h5 .npz .csv.", show_default=False)
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", help="Format of OUT: evt2, evt3, ... .", show_default="by its suffix; .raw: evt2"),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Write T binary frames [T, 2, H, W] instead, as .npz.", show_default="no")
+    ] = None,
+    by: Annotated[Literal["time", "count", "window"], typer.Option(help="What --frames have equal.")] = "time",
+    counts: Annotated[bool, typer.Option("--counts", help="Count the events of --frames.")] = False,
+    size: Size = None,
+    preset: Preset = "spiking-fer",
+    fps: Fps = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random in a DVS pixel.")] = 0,
+    sort: Annotated[bool, typer.Option("--sort", help="Sort by time first (in memory).")] = False,
+    zero: Annotated[bool, typer.Option("--from-zero", help="Let times begin at 0.")] = False,
+    columns: Columns = None,
+    unit: Unit = None,
+    force: options.Force = False,
+    json: options.Json = False,
+) -> Outcome:
+    """Convert a recording to another format, or a video to events.
+
+    A video, or a folder of frames in the order of their names, is seen by a model of a DVS (v2e's), whose pixel
+    --preset names; --size resizes its frames. Of a recording, --size tells the sensor where the file does not.
+    """
+    from neurofer.data.events import write_events
+    from neurofer.data.events.write import kind_of
+
+    if out.exists() and not force:
+        raise UsageError("this file exists already", where=str(out), next_step="give another name, or --force")
+    written = ""
+    if frames is None:
+        if by != "time" or counts:
+            raise UsageError("these belong to --frames", where="--by, --counts", next_step="add --frames T")
+        written = kind_of(out, kind)
+    elif kind is not None or out.suffix != ".npz":
+        raise UsageError("frames are written as .npz", where=str(out), next_step="call it .npz and leave out --format")
+    sensor, blocks = _events(source, parse_size(size), preset, fps, seed, columns, unit)
+    if sensor is None and (frames is not None or written in _NEED_SIZE):
+        sensor = _measured(source, columns, unit)
+    if zero:
+        blocks = _from_zero(blocks)
+    with doing(f"reading {source}"):
+        if frames is not None:
+            document = _bin(_joined(blocks, sort=sort), out, frames, sensor or (1, 1), by, counts=counts)
+        else:
+            chosen = [_joined(blocks, sort=True)] if sort else _told(blocks)
+            count = write_events(out, chosen, kind=written, size=sensor)
+            document = {"format": written, "events": count}
+    document = {
+        "schema": _SCHEMA,
+        "source": str(source),
+        "out": str(out),
+        "sensor": sensor,
+        "bytes": out.stat().st_size,
+        **document,
+    }
+    return Outcome(document, lambda console: _render(console, document))
+
+
+def _events(
+    source: Path,
+    size: tuple[int, int] | None,
+    preset: str,
+    fps: float | None,
+    seed: int,
+    columns: str | None,
+    unit: Any,
+) -> tuple[tuple[int, int] | None, Iterable[Events]]:
+    """The size of the sensor, if it is known, and the events in chunks."""
+    from neurofer.data.kinds import kind_of
+
+    kind = kind_of(source)
+    if kind == "video":
+        from neurofer.data.filmed import film
+
+        filmed = film(source, fps=fps, size=size, params=preset, seed=seed)
+        return filmed.size, filmed.blocks
+    if kind != "recording":
+        raise UsageError(
+            f"this is {'a' if kind != 'arrays' else 'an .npz file of'} {kind}, which holds no events to convert",
+            where=str(source),
+            next_step="give a recording, a video or a folder of frames",
+        )
+    from neurofer.data.events import sensor_of, stream_events
+
+    return size or (None if columns else sensor_of(source)), stream_events(source, columns=columns, unit=unit)
+
+
+def _measured(source: Path, columns: str | None, unit: Any) -> tuple[int, int]:
+    """The extent of the events, by reading all of them."""
+    from neurofer.data.events import describe_events
+
+    with doing(f"measuring {source}"):
+        width, height = describe_events(source, columns=columns, unit=unit).extent
+    note(f"the sensor is taken for {width} x {height}, where events lie; --size tells otherwise")
+    return width, height
+
+
+def _from_zero(blocks: Iterable[Events]) -> Iterator[Events]:
+    first: int | None = None
+    for block in blocks:
+        if len(block):
+            first = int(block["t"].min()) if first is None else first
+            shifted = block.copy()
+            shifted["t"] -= first
+            yield shifted
+
+
+def _told(blocks: Iterable[Events]) -> Iterator[Events]:
+    ticker = Ticker("events")
+    for block in blocks:
+        yield block
+        ticker.add(len(block))
+
+
+def _joined(blocks: Iterable[Events], *, sort: bool) -> Events:
+    import numpy as np
+
+    from neurofer.data.events import DTYPE
+
+    found = list(_told(blocks))
+    events: Events = np.concatenate(found) if found else np.empty(0, DTYPE)
+    return events[np.argsort(events["t"], kind="stable")] if sort else events
+
+
+def _bin(events: Events, out: Path, frames: int, sensor: tuple[int, int], by: Any, *, counts: bool) -> dict[str, Any]:
+    import numpy as np
+
+    from neurofer.data.events import bin_edges, bin_events
+    from neurofer.files import replace_file
+
+    binned = bin_events(events, frames, (sensor[1], sensor[0]), by=by, counts=counts)
+    edges = bin_edges(events, frames, by=by)
+
+    def write(draft: str) -> None:
+        with Path(draft).open("wb") as file:
+            np.savez_compressed(file, x=binned, edges=edges)
+
+    replace_file(out, write)
+    return {"format": "frames", "events": len(events), "shape": list(binned.shape), "by": by}
+
+
+def _render(console: Console, document: dict[str, Any]) -> None:
+    sensor = f" of a {' x '.join(map(str, document['sensor']))} sensor" if document["sensor"] else ""
+    shape = f" in frames {document['shape']}" if "shape" in document else ""
+    console.print(
+        f"{document['out']}: {document['format']}, {document['events']:,} events{sensor}{shape}, "
+        f"{document['bytes']:,} bytes"
+    )
+    if "shape" not in document:
+        console.print(f"next: neurofer data info {document['out']}")

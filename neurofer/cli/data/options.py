@@ -1,0 +1,40 @@
+"""The options that several sub-commands share, each said once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from neurofer.errors import UsageError
+
+Labels = Annotated[
+    Literal["fer2013", "ferplus", "ferplus-majority"], typer.Option(help="Whose labels of FER2013's images.")
+]
+Fps = Annotated[float | None, typer.Option(help="Frames per second of a video.", show_default="what the file says")]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="N or WxH", help="Width and height of the sensor.", show_default="what the data says"),
+]
+Preset = Annotated[str, typer.Option(help="DVS pixel that sees a video: spiking-fer, clean, noisy, v2e, ideal, esim.")]
+Unit = Annotated[
+    Literal["s", "ms", "us", "ns"] | None,
+    typer.Option(help="Unit of the times in text, HDF5 and NPZ.", show_default="us for whole numbers, else s"),
+]
+Columns = Annotated[
+    str | None, typer.Option(help="Columns of text without names, such as txyp.", show_default="the file's names")
+]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Return the width and height that ``--size`` gives; one number stands for both.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and 0 < int(side[:6]) < 1 << 15 for side in sides):
+        raise UsageError(f"{text!r} is no size", where="--size", next_step="give one such as 200 or 640x480")
+    return int(sides[0]), int(sides[-1])
