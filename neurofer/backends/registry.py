@@ -21,8 +21,8 @@ SIMULATORS = ("norse", "snntorch", "spikingjelly")
 MODES = {"spikingjelly-multistep": "spikingjelly"}
 """Further ways to run a simulator on our importer alone -> the package."""
 
-RUNTIMES = ("onnx",)
-"""What runs the file we emit as it is: its own importer is the only one."""
+RUNTIMES = ("c", "onnx")
+"""What runs the files we emit as they are: its own importer is the only one."""
 
 HOSTED: dict[str, tuple[str, ...]] = {
     "sinabs": ("neurofer", "stock"),
@@ -54,7 +54,7 @@ def simulator(name: str) -> Any:
     """
     if name not in names():
         raise UsageError(f"there is no simulator {name!r}", next_step=f"choose from {', '.join(names())}")
-    extra = "onnx" if name in RUNTIMES else "simulators"
+    extra = name if name in RUNTIMES else "simulators"
     try:
         return import_module(f"neurofer.backends.{name.replace('-', '_')}")
     except (ModuleNotFoundError, PackageNotFoundError) as error:
@@ -72,11 +72,22 @@ def version(name: str) -> str:
         from neurofer.backends import environments
 
         return environments.version(name)
+    if name == "c":
+        return _compiler()
     package = f"{name}runtime" if name in RUNTIMES else MODES.get(name, name)
     try:
         return f"{package} {installed_version(package)}"
     except PackageNotFoundError:
         return package
+
+
+def _compiler() -> str:
+    from neurofer.backends.c import compiler
+
+    try:
+        return str(compiler.find())
+    except MissingPackageError:
+        return "c"
 
 
 def load(name: str, program: Program, *, importer: str = "neurofer", graph: nir.NIRGraph | None = None) -> Network:

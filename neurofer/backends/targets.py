@@ -124,7 +124,18 @@ def installed(target: Target) -> dict[str, str | None]:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
+    if target.extra == "native":
+        found["C compiler"] = _compiler()
     return found
+
+
+def _compiler() -> str | None:
+    from neurofer.backends.c import compiler
+
+    try:
+        return str(compiler.find())
+    except MissingPackageError:
+        return None
 
 
 def capabilities(target: Target) -> dict[Importer | Literal[""], Capabilities]:

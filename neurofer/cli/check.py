@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Importers = Literal["neurofer", "stock", "both"]
 DENSITY = 0.3
+RUNS_IN = {"onnx": "ONNX Runtime", "c": "compiled C"}
+"""Runtime -> what runs the files of a bundle."""
 _SHOWN = 3
 _STYLE = {"EXACT": "green", "TIES": "green", "DIVERGENT": "red", "SILENT": "red", "REFUSED": "yellow"}
 

@@ -72,7 +72,25 @@ def _system() -> Iterator[Finding]:
         "make setup PYTHON=python3.11" if old else "",
     )
     yield Finding("platform", platform.platform())
+    yield _compiler()
     yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
+
+
+def _compiler() -> Finding:
+    """Compile a little, as the target c does."""
+    from neurofer.backends.c import build, compiler
+    from neurofer.errors import NeuroferError
+
+    try:
+        found = compiler.find()
+        flags = compiler.flags(found)
+        build.check(found, flags)
+        threads = "with" if build.openmp(found, flags) else "without"
+    except NeuroferError as error:
+        return Finding(
+            "C compiler", error.where, f"{error.what}: {error.why}" if error.why else error.what, error.next_step
+        )
+    return Finding("C compiler", f"{found}, {threads} OpenMP")
 
 
 def packages(requirements: list[str] | None = None, constraints: Path | None = None) -> Iterator[Finding]:
@@ -155,8 +173,10 @@ def _folders() -> Iterator[Finding]:
     import os
     import tempfile
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    places = {"cache": (cache, "XDG_CACHE_HOME"), "temporary": (Path(tempfile.gettempdir()), "TMPDIR")}
+    from neurofer import resources
+
+    variable = "NEUROFER_CACHE" if os.environ.get("NEUROFER_CACHE") else "XDG_CACHE_HOME"
+    places = {"cache": (resources.cache(""), variable), "temporary": (Path(tempfile.gettempdir()), "TMPDIR")}
     for name, (path, variable) in places.items():
         there = next((place for place in (path, *path.parents) if place.exists()), path)
         try:

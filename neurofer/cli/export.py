@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, Importers, check, condense, show, verified
+from neurofer.cli.check import DENSITY, RUNS_IN, Importers, check, condense, show, verified
 from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import RefusedError, UsageError
 
@@ -167,6 +167,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
         RefusedError: the target cannot run the network; nothing is written.
         WriteError: the output exists or cannot be written.
     """
+    from neurofer.backends.registry import RUNTIMES
     from neurofer.files import write_file
     from neurofer.ir import program_file
     from neurofer.report.bundle import GOLDEN, MARKDOWN, PROGRAM, REPORT, Manifest, publish, seal
@@ -180,7 +181,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
             artifact = _EMIT.get(order.target.backend, _emit_dialect)(order, folder / order.target.artifact)
         golden, origin = _record(order, artifact.program)
         write_golden(folder / GOLDEN, golden, artifact.program.contract)
-        if order.target.backend == "onnx":
+        if order.target.backend in RUNTIMES:
             program_file.write(folder / PROGRAM, artifact.program)
         verification = _verify(order, artifact, golden, origin)
         with doing("weighing the recorded spikes"):
@@ -204,7 +205,7 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
             versions=versions(),
         )
         seal(folder, manifest)
-    decides = "stock" if order.target.backend == "onnx" else order.importer
+    decides = "stock" if order.target.backend in RUNTIMES else order.importer
     return report, exit_code(verification.targets, importer=decides)
 
 
@@ -240,7 +241,15 @@ def _emit_onnx(order: Order, path: Path) -> _Artifact:
     return _Artifact(path, program)
 
 
-_EMIT: dict[str, Callable[[Order, Path], _Artifact]] = {"nir": _emit_nir, "onnx": _emit_onnx}
+def _emit_c(order: Order, path: Path) -> _Artifact:
+    from neurofer.backends import c
+
+    program = order.subject.lowered
+    c.emit(program, path.parent)
+    return _Artifact(path, program)
+
+
+_EMIT: dict[str, Callable[[Order, Path], _Artifact]] = {"nir": _emit_nir, "onnx": _emit_onnx, "c": _emit_c}
 
 
 def _record(order: Order, program: Program) -> tuple[Trace, str]:
@@ -280,13 +289,14 @@ def _check_domain(program: Program, x: Any) -> None:
 
 def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Verification:
     """Verify what was written, as it is read back."""
-    from neurofer.backends.registry import SIMULATORS
+    from neurofer.backends.registry import RUNTIMES, SIMULATORS
     from neurofer.ir import serde
-    from neurofer.verify import verify_onnx
+    from neurofer.verify import verify_artifact
 
-    if order.target.backend == "onnx":
-        note("running in ONNX Runtime ...")
-        rows = [verify_onnx(artifact.program, golden, artifact.path, target=order.target.name)]
+    backend, target = order.target.backend, order.target.name
+    if backend in RUNTIMES:
+        note(f"running in {RUNS_IN[backend]} ...")
+        rows = [verify_artifact(artifact.program, golden, artifact.path, backend=backend, target=target)]
     else:
         dialect = order.target.backend in SIMULATORS
         on = (order.target.backend,) if dialect else SIMULATORS
@@ -296,13 +306,14 @@ def _verify(order: Order, artifact: _Artifact, golden: Trace, origin: str) -> Ve
 
 
 def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Verification, origin: str) -> Report:
+    from neurofer.backends.registry import RUNTIMES
     from neurofer.ir import serde
     from neurofer.passes import prove
     from neurofer.report.report import Report, count_spikes, versions, weigh
 
     subject = order.subject
     accuracy = _accuracy(subject)
-    unsaid = [] if order.target.backend == "onnx" else serde.unsaid(artifact.program)
+    unsaid = [] if order.target.backend in RUNTIMES else serde.unsaid(artifact.program)
     energy = []
     if not subject.baseline:
         energy = weigh(subject.snn, subject.ann, golden, weights=subject.weights, profile=order.target.profile)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, Importers, check, parse_targets, read_input, show, verified
+from neurofer.cli.check import DENSITY, RUNS_IN, Importers, check, parse_targets, read_input, show, verified
 from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import UsageError
 
@@ -31,7 +31,7 @@ def verify(
     on: Annotated[
         str | None,
         typer.Option(
-            help="Of norse,snntorch,spikingjelly,sinabs,nest,brian2,spyx,rockpool,onnx.", show_default="the target's"
+            help="Of norse,snntorch,spikingjelly,sinabs,nest,brian2,spyx,rockpool,c,onnx.", show_default="the target's"
         ),
     ] = None,
     importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
@@ -89,13 +89,13 @@ def _refuse_drawing(artifact: str, options: dict[str, Any]) -> None:
 
 def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Importers) -> tuple[Verification, bool]:
     """Verify a bundle from what it holds, after checking its hashes; also whether stock importers read another form."""
-    from neurofer.backends.registry import SIMULATORS
+    from neurofer.backends.registry import RUNTIMES, SIMULATORS
     from neurofer.ir import serde
     from neurofer.report.bundle import open_bundle
 
     bundle = open_bundle(artifact)
-    if bundle.manifest.backend == "onnx":
-        return _verify_onnx(artifact, bundle, named), False
+    if bundle.manifest.backend in RUNTIMES:
+        return _verify_artifact(artifact, bundle, named), False
     program = bundle.program()
     golden = bundle.golden(program)
     dialect = bundle.manifest.backend in SIMULATORS
@@ -106,16 +106,19 @@ def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Import
     return verified(artifact, golden, rows, weights=manifest.weights, sample=manifest.sample), not dialect
 
 
-def _verify_onnx(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
-    from neurofer.verify import verify_onnx
+def _verify_artifact(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
+    """Verify a bundle for a runtime: what lies in it is run as it is."""
+    from neurofer.verify import verify_artifact
 
+    manifest = bundle.manifest
+    place = RUNS_IN[manifest.backend]
     if named:
-        raise UsageError("an ONNX bundle runs in ONNX Runtime alone", where=artifact, next_step="leave out --on")
+        raise UsageError(f"this bundle runs in {place} alone", where=artifact, next_step="leave out --on")
     program = bundle.program()
     golden = bundle.golden(program)
-    note("running in ONNX Runtime ...")
-    rows = [verify_onnx(program, golden, bundle.artifact, target=bundle.manifest.target)]
-    return verified(artifact, golden, rows, weights=bundle.manifest.weights, sample=bundle.manifest.sample)
+    note(f"running in {place} ...")
+    rows = [verify_artifact(program, golden, bundle.artifact, backend=manifest.backend, target=manifest.target)]
+    return verified(artifact, golden, rows, weights=manifest.weights, sample=manifest.sample)
 
 
 def _record(

@@ -48,17 +48,19 @@ def verify(
     return rows
 
 
-def verify_onnx(program: Program, golden: Trace, path: Path, *, target: str = "onnx") -> Verdict:
-    """Return the Verdict on an ``.onnx`` file that was made of ``program``, run in ONNX Runtime.
+def verify_artifact(program: Program, golden: Trace, path: Path, *, backend: str, target: str = "") -> Verdict:
+    """Return the Verdict on a file that was made of ``program``, run as it is in the runtime it was made for.
 
     Args:
         program: what the file was made of.
         golden: what the reference recorded.
-        path: the file.
-        target: name of the row.
+        path: the ``.onnx`` file, or the ``.c`` file with the others beside it.
+        backend: the runtime.
+        target: name of the row, that of the runtime if empty.
     """
+    target = target or backend
     try:
-        network = registry.simulator("onnx").read(path, program)
+        network = registry.simulator(backend).read(path, program)
     except MissingPackageError as error:
         return Verdict(target=target, importer="stock", version="", verdict="NOT_RUN", reason=str(error))
     return compare(program, golden, network, network.run(golden.inputs), target=target, importer="stock")
@@ -91,7 +93,8 @@ def _row(
     if reason:
         version = registry.version(target)
         verdict = Verdict(target=target, importer=importer, version=version, verdict="REFUSED", reason=reason)
-    given = graph is not None or target in registry.HOSTED  # whose importers also read what they are known to misread
+    # those with an environment of their own also read what they are known to misread
+    given = (graph is not None and target not in registry.RUNTIMES) or target in registry.HOSTED
     if not given or importer == "neurofer" or verdict.verdict not in ("DIVERGENT", "REFUSED"):
         return verdict
     return msgspec.structs.replace(verdict, reason="\n".join([verdict.reason, *_diagnosis(program, target, graph)]))

@@ -32,7 +32,7 @@ def test_a_folder_that_cannot_be_written_is_a_problem_with_its_fix(cli, monkeypa
     result = cli("doctor", "--json")
     assert result.code == 4
     (cache,) = [finding for finding in result.json()["folders"] if finding["problem"]]
-    assert cache["found"] == "/dev/null/cache"
+    assert cache["found"] == "/dev/null/cache/neurofer"
     assert "XDG_CACHE_HOME" in cache["fix"]
 
 

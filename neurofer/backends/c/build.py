@@ -33,6 +33,7 @@ _QUOTED = 12
 _FULL = ("No space left", "File too large", "File size limit exceeded", "Disk quota exceeded")
 _NOTHING = 2**16  # bytes free, with which no library is made
 _ELSEWHERE = "make room, or set NEUROFER_CACHE to a folder that has some and can be written"
+_LEAST = "#include <stdint.h>\n#include <string.h>\nint neurofer_least(void);\nint neurofer_least(void) { return 0; }\n"
 _PROBE = "#include <omp.h>\nint neurofer_threads(void);\nint neurofer_threads(void) { return omp_get_max_threads(); }\n"
 
 
@@ -95,6 +96,16 @@ def library(build: Build) -> Path:
         raise WriteError(
             "cannot write", where=str(home), why=cannot_write(home, error).why, next_step=_ELSEWHERE
         ) from error
+
+
+def check(compiler: Compiler, flags: Sequence[str]) -> None:
+    """Compile and load the least there is.
+
+    Raises:
+        CompilerError: it does not work; the compiler's words are quoted.
+        WriteError: see `load`.
+    """
+    load(Build({"probe.c": _LEAST}, compiler, tuple(flags)))
 
 
 def openmp(compiler: Compiler, flags: Sequence[str]) -> bool:

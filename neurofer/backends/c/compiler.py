@@ -67,7 +67,8 @@ def find() -> Compiler:
         if found is None:
             raise MissingPackageError("there is no C compiler", next_step=_WAYS)
         return found
-    command = tuple(shlex.split(chosen))
+    first, *rest = shlex.split(chosen)
+    command = (str(Path(first).absolute()) if os.sep in first else first, *rest)  # it will work in another folder
     version = _version(command)
     if version is None:
         why = f"{chosen!r} does not answer --version"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from neurofer.errors import ReadError, UsageError
 from neurofer.ir.nodes import Array
 
-Type = Literal["uint8", "int32", "float"]
-_TYPES: dict[str, type[np.generic]] = {"uint8": np.uint8, "int32": np.int32, "float": np.float32}
+Type = Literal["uint8", "int32", "int64", "float"]
+_TYPES: dict[str, type[np.generic]] = {"uint8": np.uint8, "int32": np.int32, "int64": np.int64, "float": np.float32}
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
         return np.zeros((samples, steps, *self.shape), self.dtype)
 
     def values(self, raw: Array) -> NDArray[np.float64]:
-        """Return raw outputs as the numbers they stand for; exact, for a float64 holds any int32 and its exponent."""
+        """Return raw outputs as the numbers they stand for; exact: sums of 64 bits stay below 2^53."""
         return np.ldexp(raw.astype(np.float64), -self.exponent)
 
 
@@ -104,7 +104,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
             a state holds the spikes of the last step alone.
         inputs: in the order of the arguments.
         outputs: in the order of the arguments.
-        spikes: every node that spikes; where they lie holds for a build that records.
+        spikes: every node that spikes, of a build that keeps them.
+        stages: node whose output each stage computes, in their order.
     """
 
     steps: int
@@ -112,6 +113,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     spikes: tuple[Plane, ...]
+    stages: tuple[str, ...] = ()
 
     def unpack(self, state: bytes | NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
         """Return the spikes of every node that a state holds: node -> ``[steps, *shape]``."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from neurofer.backends.c import build
 from neurofer.backends.c import compiler as compilers
 from neurofer.backends.c.build import Build
 from neurofer.backends.c.compiler import Compiler
+from neurofer.backends.c.description import Port
+from neurofer.backends.c.emit import sources
 from neurofer.backends.c.engine import SHIM, Engine, Prepared, at
 from neurofer.backends.network import Network, Recorder, check_inputs
 from neurofer.errors import ReadError, UsageError
@@ -32,11 +35,13 @@ class How:
         cpu: see `compiler.flags`.
         threads: how many run at once: a sample each, or one sample on all, by OpenMP where the compiler has it.
         defines: macros of the build, such as ``NEUROFER_PLAIN``.
+        sources: name -> text of further ``.c`` files.
     """
 
     cpu: str = "native"
     threads: int = 1
     defines: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class CNetwork(Network):
         if self.how.threads > 1 and build.openmp(self.compiler, flags):
             flags += ("-fopenmp",)
         flags += tuple(f"-D{name}" for name in (*self.how.defines, define))
-        made = build.load(Build({**self.files, "shim.c": SHIM}, self.compiler, flags))
+        made = build.load(Build({**self.files, "shim.c": SHIM, **self.how.sources}, self.compiler, flags))
         return Engine(made, self.weights)
 
     def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
@@ -85,6 +90,13 @@ class CNetwork(Network):
             for t, values in enumerate(_recorded(engine, state, given, steps)):
                 recorder.record(t, values, sample)
         return recorder.trace(frames)
+
+    def values(self, inputs: Array | Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+        """Yield what enters and leaves at each step, ``[N, *shape]``: the code keeps the values of no other node."""
+        frames = self._frames(inputs)
+        found = self.infer(frames)
+        for t in range(len(next(iter(frames.values())))):
+            yield {name: x[t] for name, x in {**frames, **found}.items()}
 
     def infer(self, inputs: Array | Mapping[str, Array]) -> dict[str, NDArray[np.float64]]:
         """Run without a record, samples over threads; return each output over time, ``[T, N, *shape]``.
@@ -119,49 +131,54 @@ class CNetwork(Network):
 def _recorded(engine: Engine, state: Array, inputs: list[Array], steps: int) -> Iterator[dict[str, Array]]:
     """Run one sample; yield what every spiking node and output gave at each step, ``[1, *shape]``."""
     ports = engine.description.outputs
-    outputs = [port.buffer(1, steps)[0] for port in ports]
     engine.init(state)
-    spikes: dict[str, Array] = {}
-    whole = engine.description.sequence == "layers" and steps == engine.description.steps
-    if whole:
-        engine.sequence(state, inputs, outputs)
-        spikes = dict(engine.description.unpack(state))
+    if engine.description.sequence == "layers":
+        # layer by layer the state holds the spikes of whole sequences alone; steps that nobody asked for come last
+        most = engine.description.steps
+        outputs = [port.buffer(1, most)[0] for port in ports]
+        fed = zip(engine.description.inputs, inputs, strict=True)
+        engine.sequence(state, [x if port.static else _lengthened(x, most) for port, x in fed], outputs)
+        trains = engine.description.unpack(state)
+        for t in range(steps):
+            yield {name: train[t][None] for name, train in trains.items()} | _values(ports, at(outputs, t))
+        return
+    outputs = [port.buffer(1, 1)[0] for port in ports]
     for t in range(steps):
-        if not whole:
-            engine.step(state, at(inputs, t), at(outputs, t))
-            spikes = dict(engine.description.unpack(state))
-        now = {name: train[t if whole else 0][None] for name, train in spikes.items()}
-        yield now | {port.name: port.values(raw[t][None]) for port, raw in zip(ports, outputs, strict=True)}
+        engine.step(state, at(inputs, t), at(outputs, 0))
+        yield dict(engine.description.unpack(state)) | _values(ports, at(outputs, 0))
 
 
-def load(program: Program, *, cpu: str = "native", threads: int = 1, defines: tuple[str, ...] = ()) -> CNetwork:
+def _lengthened(x: Array, steps: int) -> Array:
+    return np.concatenate([x, np.zeros((steps - len(x), *x.shape[1:]), x.dtype)])
+
+
+def _values(ports: Iterable[Port], raw: Iterable[Array]) -> dict[str, Array]:
+    return {port.name: port.values(values)[None] for port, values in zip(ports, raw, strict=True)}
+
+
+def load(program: Program, **how: Any) -> CNetwork:
     """Return ``program`` as generated C code, which is compiled when it first runs.
 
     Args:
         program: what to run.
-        cpu: see `compiler.flags`.
-        threads: how many run at once.
-        defines: macros of the build, such as ``NEUROFER_PLAIN``.
+        how: the fields of `How`.
 
     Raises:
         RefusedError: what has no form in C, all at once.
         MissingPackageError: there is no C compiler.
     """
-    from neurofer.backends.c import emit
-
-    made = emit.sources(program)
+    made = sources(program)
     files = {CODE: made.code, HEADER: made.header}
-    return _network(program, files, made.weights, How(cpu, threads, defines))
+    return _network(program, files, made.weights, How(**how))
 
 
-def read(folder: str | Path, program: Program, *, cpu: str = "native", threads: int = 1) -> CNetwork:
+def read(folder: str | Path, program: Program, **how: Any) -> CNetwork:
     """Return the C files in a folder as they are, as what was made of ``program``.
 
     Args:
         folder: where model.c, model.h and model_weights.c lie; or the path of model.c.
         program: what they were made of.
-        cpu: see `compiler.flags`.
-        threads: how many run at once.
+        how: the fields of `How`.
 
     Raises:
         ReadError: a file is missing, or the code's inputs or outputs are not the program's.
@@ -174,7 +191,7 @@ def read(folder: str | Path, program: Program, *, cpu: str = "native", threads: 
         files = {name: (place / name).read_text() for name in (CODE, HEADER, WEIGHTS)}
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError("these are no generated C files", where=str(place), why=str(error)) from error
-    network = _network(program, files, None, How(cpu, threads))
+    network = _network(program, files, None, How(**how))
     described = network.recorder.description
     for kind, found, expected in (
         ("inputs", described.inputs, program.inputs),

@@ -34,6 +34,13 @@ def test_cc_is_taken_first_then_what_is_found(tmp_path, monkeypatch):
     assert compilers.find() == compilers.Compiler(("named", "--quick"), "--quick --version named 2.0")
 
 
+def test_cc_may_be_a_path_from_here(tmp_path, monkeypatch):
+    script(tmp_path, "mine", "echo mine 3.0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CC", "./mine -v")
+    assert compilers.find() == compilers.Compiler((str(tmp_path / "mine"), "-v"), "mine 3.0")
+
+
 def test_a_compiler_under_two_names_is_one(tmp_path, monkeypatch):
     script(tmp_path, "gcc", "echo one")
     (tmp_path / "cc").symlink_to(tmp_path / "gcc")
