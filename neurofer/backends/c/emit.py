@@ -72,13 +72,17 @@ def sources(program: Program, name: str = "model") -> Sources:
 
 
 def emit(program: Program, folder: str | Path, name: str = "model") -> Path:
+    """Write what `sources` returns; see `write`."""
+    return write(sources(program, name), folder)
+
+
+def write(made: Sources, folder: str | Path) -> Path:
     """Write ``name.c``, ``name.h`` and ``name_weights.c`` to ``folder``, which must exist; return the path of ``name.c``.
 
     Raises:
-        RefusedError: see `sources`.
         WriteError: the folder is missing, read-only or full.
     """
-    made, folder = sources(program, name), Path(folder)
+    folder, name = Path(folder), made.name
     for file, text in (
         (f"{name}.h", made.header),
         (f"{name}_weights.c", made.weights_code),
