@@ -8,8 +8,11 @@ import typer
 
 from neurofer.cli.outcome import command
 
-COMMANDS = ("info", "convert", "faces")
-"""Each is a function of its own name in the module of that name, or a Typer group with a command for each source."""
+COMMANDS = ("info", "convert", "faces", "build")
+"""Each is a function of its own name in the module of that name."""
+
+GROUPS = frozenset({"build"})
+"""Those with commands of their own, whose function returns them."""
 
 
 def data() -> typer.Typer:
@@ -17,8 +20,8 @@ def data() -> typer.Typer:
     group = typer.Typer(no_args_is_help=True, help=_HELP)
     for name in COMMANDS:
         found = getattr(import_module(f"neurofer.cli.data.{name}"), name)
-        if isinstance(found, typer.Typer):
-            group.add_typer(found, name=name)
+        if name in GROUPS:
+            group.add_typer(found(), name=name)
         else:
             group.command(name)(command(found))
     return group
