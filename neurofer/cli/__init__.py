@@ -146,5 +146,7 @@ def _quieten() -> None:
     import warnings
 
     os.environ.setdefault("LOGURU_LEVEL", "ERROR")  # spikingjelly
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what cannot be decoded, our readers tell
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same, of the FFmpeg within
     logging.disable(logging.WARNING)  # norse on parameters it ignores (verdicts tell), torch on missing Triton
     warnings.simplefilter("ignore")
