@@ -65,16 +65,16 @@ def film(
     if first is None:
         raise ReadError("the video has no frames", where=str(path))
     sensor = size or (first.shape[1], first.shape[0])
-    shown = (_resized(gray(frame), sensor) for frame in itertools.chain([first], frames))
+    shown = (resized(gray(frame), sensor) for frame in itertools.chain([first], frames))
     return Filmed(sensor, video.fps, dvs.stream(shown, fps=video.fps, params=params, seed=seed))
 
 
-def _resized(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resized(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """The frame at another size: means of areas where it shrinks, else bilinear."""
     if frame.shape[::-1] == size:
         return frame
     import cv2
 
     shrinks = size[0] <= frame.shape[1] and size[1] <= frame.shape[0]
-    resized: Any = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    fitted: Any = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(fitted, np.uint8)
