@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+
+from neurofer.errors import ReadError
+
+BOARD = "board.json"
+"""In a folder of sources: the board they were written for."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Words = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
@@ -49,6 +55,28 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     packages: Words
 
     @property
+    def tools(self) -> tuple[str, str]:
+        """The commands of compiler and emulator."""
+        return self.compiler[0], self.emulator[0]
+
+    @property
     def install(self) -> str:
         """The command that installs compiler and emulator."""
         return f"apt-get install {' '.join(self.packages)}"
+
+
+def board_of(folder: str | Path) -> Board | None:
+    """Return the board that a folder of sources was written for; None where it was written for none.
+
+    Raises:
+        ReadError: the board's file is damaged.
+    """
+    path = Path(folder) / BOARD
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Board)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ReadError(
+            "this describes no board", where=str(path), why=str(error), next_step="export it again"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +14,7 @@ import msgspec
 
 from neurofer import resources
 from neurofer.backends import environments
+from neurofer.backends.board import Board
 from neurofer.errors import MissingPackageError, ReadError, UsageError
 from neurofer.ir import Capabilities
 from neurofer.ir import nodes as n
@@ -50,6 +52,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         profile: energy profile.
         limits: what does not work, in words.
         options: settings of the backend.
+        board: the microcontroller that the backend's C is compiled for and emulated on.
     """
 
     name: Text
@@ -63,10 +66,13 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     profile: Text = "cmos45"
     limits: tuple[Text, ...] = ()
     options: Options = Options()
+    board: Board | None = None
 
     @property
     def install(self) -> str:
         """The command that installs what the target needs."""
+        if self.board is not None:
+            return self.board.install
         if self.environment:
             return f"neurofer targets setup {self.environment}"
         return f"pip install 'neurofer[{self.extra}]'" if self.extra else "pip install neurofer"
@@ -124,6 +130,8 @@ def installed(target: Target) -> dict[str, str | None]:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
+    if target.board is not None:
+        found |= {tool: shutil.which(tool) for tool in target.board.tools}
     if target.extra == "native":
         found["C compiler"] = _compiler()
     return found

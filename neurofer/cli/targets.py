@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +39,8 @@ def targets(
     if environment is not None:
         raise UsageError(f"{name!r} takes no second name", next_step="neurofer targets setup NAME, or one NAME alone")
     found = room.targets() if name is None else (room.load_target(name),)
-    columns = _columns(found) if matrix or markdown else []
+    shown = [target for target in found if target.board is None or name]  # boards run what the C they compile can
+    columns = _columns(shown) if matrix or markdown else []
     document: dict[str, Any] = {"schema": _SCHEMA, "targets": [_describe(target) for target in found]}
     if columns:
         document["matrix"] = columns
@@ -91,7 +93,7 @@ def _describe(target: Target) -> dict[str, Any]:
     return {**msgspec.to_builtins(target), "installed": installed(target)}
 
 
-def _columns(found: tuple[Target, ...]) -> list[Column]:
+def _columns(found: Iterable[Target]) -> list[Column]:
     """Return the columns of what is installed, telling on standard error what is not."""
     from neurofer.backends.targets import support
     from neurofer.errors import MissingPackageError

@@ -10,9 +10,11 @@ import nir
 import numpy as np
 
 from neurofer.backends import registry
+from neurofer.backends.board import board_of
 from neurofer.errors import MissingPackageError, NeuroferError, RefusedError
 from neurofer.ir import Program, Trace
 from neurofer.ir.nodes import Array
+from neurofer.verify.board import verify_board
 from neurofer.verify.compare import compare
 from neurofer.verify.verdict import Importer, Verdict
 
@@ -59,6 +61,8 @@ def verify_artifact(program: Program, golden: Trace, path: Path, *, backend: str
         target: name of the row, that of the runtime if empty.
     """
     target = target or backend
+    if backend == "c" and (board := board_of(path.parent)) is not None:
+        return verify_board(program, golden, path.parent, board, target=target)
     try:
         network = registry.simulator(backend).read(path, program)
     except MissingPackageError as error:

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from neurofer.backends.c.boards.network import BoardNetwork, Measured, read
 from neurofer.backends.c.boards.toolchain import require
-from neurofer.backends.c.boards.write import board_of, write
+from neurofer.backends.c.boards.write import write
 
-__all__ = ["BoardNetwork", "Measured", "board_of", "read", "require", "write"]
+__all__ = ["BoardNetwork", "Measured", "read", "require", "write"]

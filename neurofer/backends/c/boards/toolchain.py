@@ -48,7 +48,7 @@ def require(board: Board) -> None:
     Raises:
         MissingPackageError: what is not; the command that installs it is named.
     """
-    absent = [command for command in (board.compiler[0], board.emulator[0]) if shutil.which(command) is None]
+    absent = [command for command in board.tools if shutil.which(command) is None]
     if absent:
         raise MissingPackageError(f"{' and '.join(absent)} not installed", next_step=board.install)
 
