@@ -9,10 +9,22 @@ from neurofer.backends.c.emit_calls import calls, places, signature
 from neurofer.backends.c.emit_compute import compute
 from neurofer.backends.c.emit_describe import described
 from neurofer.backends.c.emit_function import Function, Pool
-from neurofer.backends.c.emit_moves import enter, join, keep, late, pool_spikes, reorder
+from neurofer.backends.c.emit_fused import fused, pool_spikes
+from neurofer.backends.c.emit_moves import enter, join, keep, late, reorder
 from neurofer.backends.c.plan import Plan, plan
 from neurofer.backends.c.plan_arithmetic import Arithmetic
-from neurofer.backends.c.plan_stages import Compute, Enter, Join, Keep, Late, PoolSpikes, Reorder, Stage
+from neurofer.backends.c.plan_stages import (
+    Compute,
+    Constant,
+    Enter,
+    Fused,
+    Join,
+    Keep,
+    Late,
+    PoolSpikes,
+    Reorder,
+    Stage,
+)
 from neurofer.files import replace_file, write_file
 from neurofer.ir import Program
 
@@ -77,7 +89,7 @@ def emit(program: Program, folder: str | Path, name: str = "model") -> Path:
 
 
 def write(made: Sources, folder: str | Path) -> Path:
-    """Write ``name.c``, ``name.h`` and ``name_weights.c`` to ``folder``, which must exist; return the path of ``name.c``.
+    """Write ``name.c``, ``name.h``, ``name_weights.c`` to ``folder``, which must exist; return the path of ``name.c``.
 
     Raises:
         WriteError: the folder is missing, read-only or full.
@@ -92,8 +104,18 @@ def write(made: Sources, folder: str | Path) -> Path:
     return path
 
 
-def _function(stage: Stage, pool: Pool) -> Function:
+def _functions(plan: Plan, pool: Pool) -> list[Function]:
+    found = []
+    for index, stage in enumerate(plan.stages):
+        after = next((later.weight for later in plan.stages[index + 1 :] if isinstance(later, Fused)), None)
+        found.append(_function(stage, pool, after))
+    return found
+
+
+def _function(stage: Stage, pool: Pool, after: Constant | None) -> Function:
     match stage:
+        case Fused():
+            return fused(stage, pool, after)
         case Compute():
             return compute(stage, pool)
         case Enter():
@@ -112,10 +134,15 @@ def _function(stage: Stage, pool: Pool) -> Function:
 
 def _code(plan: Plan, name: str) -> str:
     pool = Pool({key: at for key, (_, at) in plan.constants.items()})
-    functions = [_function(stage, pool) for stage in plan.stages]
+    functions = _functions(plan, pool)
     definitions = [function.text for function in functions]
-    kernels = list(pool.kernels.texts.values())
-    parts = [_INTRODUCTION.format(name=name), *kernels, *definitions, places(plan, name), calls(plan, name, functions)]
+    parts = [
+        _INTRODUCTION.format(name=name),
+        pool.kernels.text,
+        *definitions,
+        places(plan, name),
+        calls(plan, name, functions),
+    ]
     return "\n".join([*parts, described(plan, name)])
 
 

@@ -31,7 +31,6 @@ def compute(stage: Compute, pool: Pool) -> Function:
     lines += [f"const {kind} *const {name} = {pool.constant(values, kind)};" for name, values in body.arrays.items()]
     lines.append(f"{kind} *const drive = {stage.scratch.name};")
     if _fires(stage):
-        pool.kernels.use("put")
         lines.append(f"memset({_out(stage)}, 0, (size_t)steps * {grid.words} * sizeof *{_out(stage)});")
     lines += [
         f"for (int32_t y = 0; y < {grid.height}; y++)",
@@ -133,12 +132,12 @@ def _fire(stage: Compute, body: Body) -> list[str]:
     place = f"{_out(stage)} + ((ptrdiff_t)t * {grid.height} + y) * {grid.row}"
     return [
         f"for (int32_t first = 0; first < {grid.channels}; first += {_BITS}) {{",
-        f"    const int32_t end = first + {_BITS} < {grid.channels} ? first + {_BITS} : {grid.channels};",
+        f"    const int32_t count = nf_least({_BITS}, {grid.channels} - first);",
         "    uint32_t fired = 0;",
-        "    for (int32_t c = first; c < end; c++) {",
+        "    for (int32_t c = first; c < first + count; c++) {",
         _deeper([*body.lines(), "fired |= s << (c - first);"], 2),
         "    }",
-        f"    nf_put({place}, x * {grid.channels} + first, fired);",
+        f"    nf_or_bits({place}, x * {grid.channels} + first, count, fired);",
         "}",
     ]
 

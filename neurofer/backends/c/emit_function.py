@@ -75,5 +75,5 @@ class Pool:
         hop = 0 if source.slots == 1 else source.hop
         pairs = (*window.kernel, *window.stride, *window.pad, *window.dilation)
         numbers = (grid.height, grid.width, grid.channels, hop, row, *pairs, window.groups, window.outputs)
-        self.kernels.use("window")
-        return f"static const nf_window {name} = {{{', '.join(map(str, numbers))}}};"
+        self.kernels.use_file("generic_window.h")
+        return f"static const nf_view {name} = {{{', '.join(map(str, numbers))}}};"

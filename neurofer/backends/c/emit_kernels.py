@@ -7,20 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from neurofer.backends.c import rows
 from neurofer.backends.c.plan_stages import C_TYPES
 
 _FOLDER = Path(__file__).parent / "kernels"
 
-_NEEDS = {
-    "conv_plane": ("next",),
-    "pool_plane": ("next",),
-    "add_plane": ("next",),
-    "or": ("get", "put"),
-    "place_plane": ("get", "put"),
-    "place_bits": ("get",),
-    "delay_plane": ("get", "put"),
-    "reorder_plane": ("get", "put"),
-}
+_SEARCHES = ("conv_plane", "pool_plane", "add_plane")
+"""Kernels that go from spike to spike."""
 
 _LETTERS = "XWS"
 """In a kernel's text, X_T, W_T and S_T stand for the types of the values read, of the weights and of the sums."""
@@ -31,26 +24,41 @@ class Kernels:
     """Collects the kernels a model calls, each once, behind those that it calls itself."""
 
     texts: dict[str, str] = field(default_factory=dict)
+    layers: bool = False
+
+    @property
+    def text(self) -> str:
+        """Everything that was asked for."""
+        common = [rows.kernels()] if self.layers else [kernel_text("types.h"), kernel_text("planes.h")]
+        return "\n".join(
+            [*common, *(text for name, text in self.texts.items() if not (self.layers and name in _LAYERS))]
+        )
 
     def call(self, kernel: str, **types: str) -> str:
         """Return the name of the function ``kernel`` for these types (x=, w=, s=), and include it."""
-        self.use("window")
-        for needed in _NEEDS.get(kernel, ()):
-            self.use(needed)
-        suffix = "".join(f"_{types[letter.lower()]}" for letter in _LETTERS if letter.lower() in types)
-        name = f"nf_{kernel}{suffix}"
+        self.use_file("generic_window.h")
+        if kernel in _SEARCHES:
+            self.use_file("generic_next.h")
+        given = [letter for letter in _LETTERS if letter.lower() in types]
+        name = "_".join([f"nf_{kernel}", *(types[letter.lower()] for letter in given)])
         if name not in self.texts:
             text = kernel_text(f"generic_{kernel}.h")
-            for letter in _LETTERS:
-                if letter.lower() in types:
-                    text = re.sub(rf"\b{letter}_T\b", C_TYPES[types[letter.lower()]], text)  # type: ignore[index]
-            letters = "".join(f"_{letter}" for letter in _LETTERS if letter.lower() in types)
-            self.texts[name] = re.sub(rf"\bnf_{kernel}{letters}\b", name, text)
+            for letter in given:
+                text = re.sub(rf"\b{letter}_T\b", C_TYPES[types[letter.lower()]], text)
+            self.texts[name] = re.sub(rf"\b{'_'.join([f'nf_{kernel}', *given])}\b", name, text)
         return name
 
-    def use(self, kernel: str) -> None:
-        """Include a kernel without types."""
-        self.texts.setdefault(kernel, kernel_text(f"generic_{kernel}.h"))
+    def use_file(self, name: str) -> None:
+        """Include a file of kernels as it is."""
+        self.texts.setdefault(name, kernel_text(name))
+
+    def use_layers(self) -> None:
+        """Include the kernels of whole layers, with all that they need."""
+        self.layers = True
+
+
+_LAYERS = frozenset({"pool.h"})
+"""Files that are among the kernels of whole layers."""
 
 
 @lru_cache

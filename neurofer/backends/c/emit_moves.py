@@ -1,34 +1,22 @@
-"""Stages that compute nothing, as C: inputs, max pooling of spikes, concatenation, delays."""
+"""Stages that compute nothing, as C: inputs, concatenation, delays."""
 
 from __future__ import annotations
 
 from neurofer.backends.c.emit_function import Function, Pool
 from neurofer.backends.c.emit_neuron import literal
-from neurofer.backends.c.plan_stages import C_TYPES, Enter, Join, Keep, Late, PoolSpikes, Reorder, Window
+from neurofer.backends.c.plan_stages import C_TYPES, Enter, Join, Keep, Late, Reorder, Window
 
 
 def enter(stage: Enter, pool: Pool) -> Function:
     """Return the function that takes an input in."""
     grid, out, given = stage.out.layout, stage.out, f"{stage.port.identifier}_in"
     if out.type == "bits":
-        pool.kernels.use("pack")
+        pool.kernels.call("pack")
         call = f"nf_pack({given}, steps, {grid.channels}, {grid.height}, {grid.width}, {grid.row}, {out.name});"
     else:
         name = pool.kernels.call("interleave", x=out.type)
         call = f"{name}({given}, steps, {grid.channels}, {grid.pixels}, {out.name});"
     return Function(f"stage_{out.name}", f"{stage.node}: input {grid}", [call], takes=(stage.port,), writes=(out,))
-
-
-def pool_spikes(stage: PoolSpikes, pool: Pool) -> Function:
-    """Return the function of a max pooling of spikes."""
-    grid, out = stage.out.layout, stage.out
-    lines = [
-        pool.window("window", stage.source, stage.window),
-        f"{pool.kernels.call('or')}(&window, {stage.source.name}, steps, {grid.height}, {grid.width}, {grid.row}, "
-        f"{out.name});",
-    ]
-    comment = f"{stage.node}: {grid}, a spike where a window of {stage.source.name} holds one"
-    return Function(f"stage_{out.name}", comment, lines, reads=(stage.source,), writes=(out,))
 
 
 def join(stage: Join, pool: Pool) -> Function:

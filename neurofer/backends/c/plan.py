@@ -12,8 +12,8 @@ from neurofer.backends.c.plan_arithmetic import Arithmetic
 from neurofer.backends.c.plan_graph import Graph
 from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_memory import ALIGNMENT, Arena, arena
-from neurofer.backends.c.plan_neuron import Update
-from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Enter, Late, Port, Stage
+from neurofer.backends.c.plan_neuron import Update, Value
+from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Enter, Fused, Late, Port, Stage
 from neurofer.errors import Problem, RefusedError
 from neurofer.ir import Capabilities, Program
 from neurofer.ir import nodes as n
@@ -113,27 +113,34 @@ def constants(stage: Stage) -> list[Constant]:
     """Return the arrays that a stage reads."""
     if isinstance(stage, Late):
         return [stage.lag]
-    if not isinstance(stage, Compute):
-        return []
-    found = [term.weight for term in stage.terms if term.weight is not None]
-    found += [bias for bias in (stage.bias, stage.late) if bias is not None]
-    values = [stage.operand]
+    values: list[Value | None] = []
+    match stage:
+        case Compute():
+            found = [term.weight for term in stage.terms if term.weight is not None]
+            found += [bias for bias in (stage.bias, stage.late) if bias is not None]
+            values = [stage.operand]
+        case Fused():
+            found = [stage.weight, *([] if stage.sums is None else [stage.sums])]
+        case _:
+            return []
     if stage.update is not None:
         values += [getattr(stage.update, name) for name in Update.__dataclass_fields__]
-    return found + [Constant(stage.node, value, stage.number) for value in values if isinstance(value, np.ndarray)]
+    number = stage.arithmetic.number
+    return found + [Constant(stage.node, value, number) for value in values if isinstance(value, np.ndarray)]
 
 
-def plan(program: Program) -> Plan:
+def plan(program: Program, *, fuse: bool = True) -> Plan:
     """Return ``program`` as stages, buffers and integers or float32.
 
     Args:
         program: lowered: BatchNorm folded.
+        fuse: whether layers of spikes take the kernels with lists; without, every layer is generic code.
 
     Raises:
         RefusedError: nodes that are not supported, or values that are not finite; all at once.
     """
     _refuse(program)
-    graph = Graph(program)
+    graph = Graph(program, fuse)
     stages = tuple(graph.build())
     layouts = {name: graph.layout(name) for name in program.nodes}
     once = program.recurrent or program.contract.steps == 1

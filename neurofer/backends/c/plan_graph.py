@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from neurofer.backends.c.plan_arithmetic import Arithmetic, arithmetic, planes
+from neurofer.backends.c.plan_fused import TERMS, forgets, fused
 from neurofer.backends.c.plan_layout import Layout, layout_of
 from neurofer.backends.c.plan_neuron import scale, threshold, update
 from neurofer.backends.c.plan_stages import (
@@ -55,6 +56,7 @@ class Graph:
     """Builds the stages of a program, in an order in which each follows what it reads."""
 
     program: Program
+    fuse: bool = True
     stages: list[Stage] = field(default_factory=list)
     kept: list[Keep] = field(default_factory=list)
     _names: set[str] = field(default_factory=lambda: set(_TAKEN))
@@ -208,23 +210,39 @@ class Graph:
             case n.Delay():
                 self._late(name, node)
             case n.MaxPool2d() if name in self.bits:
-                source = self._single(name)
-                self.stages.append(PoolSpikes(name, source, _pool_window(node), self.buffer(name), self._static(name)))
+                source = self._one(self.entering(name), layout_of(self.program.input_shape(name)), name)
+                self._pool_spikes(name, (source,), node)
+            case n.Threshold() | n.Neuron() if pooled := self._pooled(name):
+                self._pool_spikes(name, *pooled)
             case _:
                 self._compute(name)
 
     def _static(self, name: str) -> bool:
         return name in self.program.static
 
+    def _pooled(self, name: str) -> tuple[tuple[Buffer, ...], n.SumPool2d] | None:
+        """Return planes and a pooling where a node spikes wherever a window of them holds a spike."""
+        (source, late), *others = self.entering(name)
+        pooling = self.program.nodes[source]
+        if others or late or not isinstance(pooling, n.SumPool2d) or not forgets(self.program.nodes[name]):
+            return None
+        entering = self.entering(source)
+        layout = layout_of(self.program.input_shape(source))
+        if not self.folded(source) or any(
+            old or one not in self.bits or self.layout(one) != layout for one, old in entering
+        ):
+            return None
+        planes = tuple(self.buffer(one) for one, _ in entering)
+        return (planes, pooling) if len(planes) <= TERMS and len({plane.slots for plane in planes}) == 1 else None
+
+    def _pool_spikes(self, name: str, planes: tuple[Buffer, ...], node: n.SumPool2d | n.MaxPool2d) -> None:
+        self.stages.append(PoolSpikes(name, planes, _pool_window(node), self.buffer(name), self._static(name)))
+
     def _enter(self, name: str, node: n.Input) -> None:
         kind: Type = "u8" if name in self.bits else _entry_type(node)
         static = self.program.contract.encoder == "constant"
         port = Port(name, self.identifiers[name], node.shape, self.layout(name), kind, static)
         self.stages.append(Enter(name, port, self.buffer(name), static))
-
-    def _single(self, name: str) -> Buffer:
-        """Return what enters a node as one buffer in the node's own grid: the sum where several enter."""
-        return self._one(self.entering(name), layout_of(self.program.input_shape(name)), name)
 
     def _one(self, entering: list[Entering], layout: Layout, name: str) -> Buffer:
         static = self._static(name)
@@ -312,13 +330,18 @@ class Graph:
             else:
                 read = self._in_grid(self._source((source, late)), layout, name)
                 terms.append(_added(read, replace(number, exponent=drive)))
-        self.stages.append(
-            self._stage(
-                name, node, number, drive, layout, tuple(terms),
-                self._bias(f"{name}.bias", bias, number, drive), self._bias(f"{name}.late", late_bias, number, drive),
-                self._out(name),
-            )
-        )  # fmt: skip
+        made = self._stage(
+            name,
+            node,
+            number,
+            drive,
+            layout,
+            tuple(terms),
+            self._bias(f"{name}.bias", bias, number, drive),
+            self._bias(f"{name}.late", late_bias, number, drive),
+            self._out(name),
+        )
+        self.stages.append((self.fuse and fused(made, self.program.contract.steps)) or made)
 
     def _drive(self, source: str) -> int:
         return self.arithmetic[source].exponent if self.folded(source) else self.buffer(source).exponent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from neurofer.backends.c.plan_stages import Buffer, Compute, Late, Stage
+from neurofer.backends.c.plan_stages import Buffer, Compute, Fused, Late, Stage
 
 ALIGNMENT = 64
 """Bytes to whose multiples buffers are aligned, counted from the state's begin."""
@@ -77,12 +77,13 @@ def used(stage: Stage, *, layers: bool) -> list[Buffer]:
     found = [*stage.reads]
     if isinstance(stage.out, Buffer):
         found.append(stage.out)
-    if isinstance(stage, Compute):
+    memory: list[Buffer | None] = []
+    if isinstance(stage, (Compute, Fused)):
         found.append(stage.scratch)
-        found += [buffer for buffer in (stage.membrane, stage.current) if buffer is not None and not layers]
-    if isinstance(stage, Late) and not layers:
-        found.append(stage.past)
-    return found
+        memory = [stage.membrane, stage.current if isinstance(stage, Compute) else None]
+    if isinstance(stage, Late):
+        memory = [stage.past]
+    return found if layers else [*found, *(buffer for buffer in memory if buffer is not None)]
 
 
 def _lowest(item: _Item, placed: Sequence[_Item], offsets: Mapping[str, int]) -> int:

@@ -37,6 +37,7 @@ class Buffer:
         exponent: integers count units of ``2^-exponent``.
         keeps: whether it holds its content from one step to the next.
         extra: steps' room beside the steps.
+        room: words for a single step and for all of them, where that is no multiple of the steps.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Buffer:
     exponent: int = 0
     keeps: bool = False
     extra: int = 0
+    room: tuple[int, int] | None = None
 
     @property
     def hop(self) -> int:
@@ -54,6 +56,8 @@ class Buffer:
 
     def bytes(self, steps: int) -> int:
         """Size when ``steps`` steps are computed at once."""
+        if self.room is not None:
+            return BYTES["bits"] * self.room[steps > 1]
         return self.hop * BYTES[self.type] * ((self.slots or steps) + self.extra)
 
 
@@ -182,11 +186,54 @@ class Enter:
 
 
 @dataclass(frozen=True)
-class PoolSpikes:
-    """Max pooling of a plane: OR over windows."""
+class Fused:
+    """One Conv or Linear of whole planes and the neurons behind it, in one kernel with lists of spikes.
+
+    Attributes:
+        node: the neurons' name.
+        layer: the layer's.
+        what: the neurons.
+        arithmetic: their numbers.
+        sources: planes of one grid, summed.
+        window: how the layer reads them.
+        weight: rows as `rows.pack` orders them.
+        by_column: see `rows.Rows`.
+        last: see `rows.Rows`.
+        sums: bias of the float32 sums; integers have theirs in the update's offset.
+        update: the neurons' step.
+        out: their spikes.
+        scratch: of the kernel.
+        membrane: kept between single steps.
+    """
 
     node: str
-    source: Buffer
+    layer: str
+    what: n.Neuron
+    arithmetic: Arithmetic
+    sources: tuple[Buffer, ...]
+    window: Window
+    weight: Constant
+    by_column: bool
+    last: int
+    sums: Constant | None
+    update: Update
+    out: Buffer
+    scratch: Buffer
+    membrane: Buffer
+    static: bool = False
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """Buffers it reads."""
+        return self.sources
+
+
+@dataclass(frozen=True)
+class PoolSpikes:
+    """Max pooling of spikes: OR over windows of planes."""
+
+    node: str
+    sources: tuple[Buffer, ...]
     window: Window
     out: Buffer
     static: bool = False
@@ -194,7 +241,7 @@ class PoolSpikes:
     @property
     def reads(self) -> tuple[Buffer, ...]:
         """Buffers it reads."""
-        return (self.source,)
+        return self.sources
 
 
 @dataclass(frozen=True)
@@ -259,4 +306,4 @@ class Keep:
         return (self.source,)
 
 
-Stage = Compute | Enter | PoolSpikes | Join | Late | Reorder | Keep
+Stage = Compute | Fused | Enter | PoolSpikes | Join | Late | Reorder | Keep

@@ -1,5 +1,5 @@
 /* Adds to drive[steps][channels] `unit` for every spike of one pixel. */
-static void nf_add_plane_S(const nf_window *w, S_T unit, const uint64_t *plane, int32_t steps, int32_t y, int32_t x,
+static void nf_add_plane_S(const nf_view *w, S_T unit, const uint64_t *plane, int32_t steps, int32_t y, int32_t x,
                            S_T *drive)
 {
     const int32_t base = x * w->channels, stop = base + w->channels;

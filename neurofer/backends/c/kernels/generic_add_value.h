@@ -1,5 +1,5 @@
 /* Adds to drive[steps][channels] `unit` times the values of one pixel. */
-static void nf_add_value_X_S(const nf_window *w, S_T unit, const X_T *values, int32_t steps, int32_t y, int32_t x,
+static void nf_add_value_X_S(const nf_view *w, S_T unit, const X_T *values, int32_t steps, int32_t y, int32_t x,
                              S_T *drive)
 {
     for (int32_t t = 0; t < steps; t++) {

@@ -1,6 +1,6 @@
 /* Adds to drive[steps][outputs] what the spikes of a plane cause at one output pixel: one row of weights per spike.
    weight[group][kernel_y][kernel_x][channels / groups][outputs / groups]; terms in the order of these indexes. */
-static void nf_conv_plane_W_S(const nf_window *w, const W_T *weight, const uint64_t *plane, int32_t steps, int32_t y,
+static void nf_conv_plane_W_S(const nf_view *w, const W_T *weight, const uint64_t *plane, int32_t steps, int32_t y,
                               int32_t x, S_T *drive)
 {
     const int32_t inputs = w->channels / w->groups, outputs = w->outputs / w->groups;

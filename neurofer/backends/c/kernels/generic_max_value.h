@@ -1,5 +1,5 @@
 /* Writes to drive[steps][channels] the largest value in the window of one output pixel; padding never wins. */
-static void nf_max_value_X_S(const nf_window *w, const X_T *values, int32_t steps, int32_t y, int32_t x, S_T *drive)
+static void nf_max_value_X_S(const nf_view *w, const X_T *values, int32_t steps, int32_t y, int32_t x, S_T *drive)
 {
     for (int32_t t = 0; t < steps; t++) {
         S_T *best = drive + (ptrdiff_t)t * w->channels;

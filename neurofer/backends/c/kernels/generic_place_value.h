@@ -1,5 +1,5 @@
 /* Writes `unit` times the values to a larger grid: pixel (0, 0), channel 0 comes to (y0, x0), channel c0. */
-static void nf_place_value_X_S(const nf_window *w, S_T unit, const X_T *values, int32_t steps, int32_t y0, int32_t x0,
+static void nf_place_value_X_S(const nf_view *w, S_T unit, const X_T *values, int32_t steps, int32_t y0, int32_t x0,
                                int32_t c0, int32_t height, int32_t width, int32_t channels, S_T *out)
 {
     for (int32_t t = 0; t < steps; t++)

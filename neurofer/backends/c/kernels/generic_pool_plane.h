@@ -1,5 +1,5 @@
 /* Adds to drive[steps][channels] `unit` for every spike in the window of one output pixel. */
-static void nf_pool_plane_S(const nf_window *w, S_T unit, const uint64_t *plane, int32_t steps, int32_t y, int32_t x,
+static void nf_pool_plane_S(const nf_view *w, S_T unit, const uint64_t *plane, int32_t steps, int32_t y, int32_t x,
                             S_T *drive)
 {
     const int32_t left = x * w->stride_x - w->pad_x, right = left + w->kernel_x;

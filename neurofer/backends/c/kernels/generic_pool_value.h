@@ -1,5 +1,5 @@
 /* Adds to drive[steps][channels] `unit` times the sum of the values in the window of one output pixel. */
-static void nf_pool_value_X_S(const nf_window *w, S_T unit, const X_T *values, int32_t steps, int32_t y, int32_t x,
+static void nf_pool_value_X_S(const nf_view *w, S_T unit, const X_T *values, int32_t steps, int32_t y, int32_t x,
                               S_T *drive)
 {
     for (int32_t ky = 0; ky < w->kernel_y; ky++) {

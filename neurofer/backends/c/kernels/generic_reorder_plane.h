@@ -1,5 +1,5 @@
 /* A plane in another grid of as many neurons, both in the order [channels, height, width] of the program. */
-static void nf_reorder_plane(const nf_window *w, const uint64_t *plane, int32_t steps, int32_t height, int32_t width,
+static void nf_reorder_plane(const nf_view *w, const uint64_t *plane, int32_t steps, int32_t height, int32_t width,
                              int32_t channels, int32_t row, uint64_t *out)
 {
     memset(out, 0, (size_t)steps * (size_t)height * (size_t)row * sizeof *out);
@@ -10,8 +10,8 @@ static void nf_reorder_plane(const nf_window *w, const uint64_t *plane, int32_t 
                 for (int32_t x = 0; x < w->width; x++, flat++) {
                     const uint64_t *line = plane + (ptrdiff_t)t * w->hop + (ptrdiff_t)y * w->row;
                     const int32_t place = flat % (height * width);
-                    nf_put(out + (ptrdiff_t)(place / width) * row, place % width * channels + flat / (height * width),
-                           nf_get(line, x * w->channels + c, 1));
+                    nf_or_bits(out + (ptrdiff_t)(place / width) * row, place % width * channels + flat / (height * width), 1,
+                               nf_bits(line, x * w->channels + c, 1));
                 }
     }
 }

@@ -1,5 +1,5 @@
 /* Values in another grid of as many neurons, both in the order [channels, height, width] of the program. */
-static void nf_reorder_value_X(const nf_window *w, const X_T *values, int32_t steps, int32_t pixels, int32_t channels,
+static void nf_reorder_value_X(const nf_view *w, const X_T *values, int32_t steps, int32_t pixels, int32_t channels,
                                X_T *out)
 {
     for (int32_t t = 0; t < steps; t++, out += (ptrdiff_t)pixels * channels) {

@@ -5,4 +5,4 @@ typedef struct {
     int32_t row;                     /* words (planes) or values of a row */
     int32_t kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x;
     int32_t groups, outputs;
-} nf_window;
+} nf_view;

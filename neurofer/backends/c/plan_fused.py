@@ -1,0 +1,107 @@
+"""Which layers the kernels with lists of spikes take, and in which form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from neurofer.backends.c import rows
+from neurofer.backends.c.plan_neuron import Update
+from neurofer.backends.c.plan_layout import Layout
+from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Fused, Term
+from neurofer.ir import nodes as n
+from neurofer.passes.proof import first
+
+TERMS = 8
+"""Most planes that a kernel adds up."""
+
+
+def fused(stage: Compute, steps: int) -> Fused | None:
+    """Return a stage as one layer of planes and its neurons; None where it is something else.
+
+    A layer has no groups, and weights of 8 bits or float32; its neurons have no synaptic current, and in integers
+    one leak for all and a gain that is a power of two.
+    """
+    terms, update = stage.terms, stage.update
+    if not isinstance(stage.what, n.Neuron) or update is None or update.theta is None or stage.membrane is None:
+        return None
+    if (
+        not _one_layer(terms)
+        or stage.number == "i64"
+        or update.syn_leak is not None
+        or not isinstance(stage.out, Buffer)
+    ):
+        return None
+    weight = terms[0].weight
+    if weight is None or weight.type not in ("i8", "f32"):
+        return None
+    sums = stage.bias
+    if stage.number == "i32":
+        if not isinstance(update.leak, int) or not isinstance(update.gain, int) or update.gain < 1:
+            return None
+        if update.gain & (update.gain - 1):
+            return None
+        update, sums = _with_bias(update, sums, stage.layout.channels), None
+    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1))  # [y, x, in, out] -> [out, in, y, x]
+    return Fused(
+        stage.node,
+        terms[0].node,
+        stage.what,
+        stage.arithmetic,
+        stage.reads,
+        terms[0].window,
+        Constant(weight.name, packed.data, "u8" if weight.type == "i8" else "f32"),
+        packed.by_column,
+        packed.last,
+        sums,
+        update,
+        stage.out,
+        _scratch(stage, steps),
+        stage.membrane,
+        stage.static,
+    )
+
+
+def _scratch(stage: Compute, steps: int) -> Buffer:
+    """Return the room in which a kernel works."""
+    grid, kernel = stage.reads[0].layout, stage.terms[0].window.kernel[0]
+    one, many = (rows.scratch_words(kernel, grid.channels, grid.width, t, len(stage.terms)) for t in (1, steps))
+    return Buffer(f"{stage.scratch.name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
+
+
+def _one_layer(terms: Sequence[Term]) -> bool:
+    """Whether the terms are one layer on planes of all steps."""
+    planes = [term.source.buffer for term in terms]
+    return (
+        0 < len(terms) <= TERMS
+        and len({(term.node, term.kind) for term in terms}) == 1
+        and terms[0].kind == "conv"
+        and terms[0].window.groups == 1
+        and not any(term.source.delayed for term in terms)
+        and all(plane.type == "bits" for plane in planes)
+        and len({plane.slots for plane in planes}) == 1
+    )
+
+
+def _with_bias(update: Update, bias: Constant | None, channels: int) -> Update:
+    """Return the step with the layer's bias in its offset."""
+    if bias is None:
+        return update
+    per_channel = bias.values * np.int32(update.gain)
+    offset: Any = np.asarray(update.offset, np.int32)
+    total = (offset.reshape(-1, channels) + per_channel).astype(np.int32) if offset.ndim else offset + per_channel
+    return replace(update, offset=np.ascontiguousarray(total.ravel()))
+
+
+def forgets(node: n.Node) -> bool:
+    """Whether a node spikes where its input, a whole number, is not zero, and remembers nothing."""
+    if isinstance(node, n.Threshold):
+        return bool((first(node.theta, node.compare, 0) == 1).all())
+    if not isinstance(node, n.Neuron) or node.theta is None or node.delta is not None or node.alpha_syn is not None:
+        return False
+    zero = (node.v_reset, node.v_init, node.offset)
+    plain = all(not np.any(value) for value in zero) and np.all(np.asarray(node.gain) == 1.0)
+    return bool(plain and (first(node.theta, node.compare, 0) == 1).all())
