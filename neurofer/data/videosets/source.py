@@ -21,7 +21,7 @@ LAYOUTS = MappingProxyType({"ckplus": "CK+", "mmi": "MMI", "adfes": "ADFES", "ca
 """Each is a module here of its name."""
 
 _AS_PUBLISHED = Showing()
-_MODULES = {"opencv": ("cv2",), "net68": ("cv2",), "dlib": ("cv2", "dlib"), None: ("cv2",)}
+_SUFFIX = "-weights_manifest.json"
 
 
 def find(layout: str, folder: str | Path, **options: str) -> Found:
@@ -74,8 +74,9 @@ def source(layout: str, folder: str | Path, showing: Showing = _AS_PUBLISHED, **
     )
     parameters: dict[str, Any] = {**options, **dataclasses.asdict(showing)}
     if showing.weights is not None:
-        parameters["weights"] = hashlib.sha256(Path(showing.weights).read_bytes()).hexdigest()
-    parameters["libraries"] = {name: import_module(name).__version__ for name in _MODULES[showing.provider]}
+        parameters["weights"] = _digest(Path(showing.weights))
+    libraries = ("cv2", "dlib") if showing.provider == "dlib" else ("cv2",)
+    parameters["libraries"] = {name: import_module(name).__version__ for name in libraries}
     return Source(
         name=layout,
         classes=EMOTIONS,
@@ -88,6 +89,15 @@ def source(layout: str, folder: str | Path, showing: Showing = _AS_PUBLISHED, **
         packages=("numba",),
         left_out=found.left_out,
     )
+
+
+def _digest(weights: Path) -> str:
+    """SHA-256 of a file of weights, or of a manifest of them with the shards beside it."""
+    shards = weights.parent.glob(f"{weights.name.removesuffix(_SUFFIX)}-shard*")
+    digest = hashlib.sha256(weights.read_bytes())
+    for shard in sorted(shards) if weights.name.endswith(_SUFFIX) else ():
+        digest.update(shard.read_bytes())
+    return digest.hexdigest()
 
 
 def _module(layout: str) -> Any:
