@@ -41,6 +41,36 @@ def test_tables_are_markdown_if_asked_for(cli):
     assert lines[4].startswith("| spiking-fer | h5py | ")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "suite"),
+    [("--network", "digits", "density"), ("--plot", "a.svg", "native"), ("--plot", "a.svg", None)],
+)
+def test_options_of_other_suites_are_refused(cli, option, value, suite):
+    result = cli("bench", option, value, *(("--suite", suite) if suite else ()))
+    assert result.is_one_error(option, "belongs to", f"--suite {suite or 'all'}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suite", "keys"),
+    [
+        ("native", {"network", "threads", "runtime", "ms_median", "ms_min", "ratio_to_native", "weights", "rate"}),
+        ("density", {"over", "rate", "density", "runtime"}),
+        ("scaling", {"over", "threads"}),
+        ("roof", {"network", "stage", "ms_median"}),
+        ("memory", {"network", "runtime", "process_mb", "added_mb"}),
+    ],
+)
+def test_a_suite_of_the_native_target_gives_its_rows(cli, suite, keys):
+    result = cli("bench", "--suite", suite, "--small", "--rounds", 1, "--json")
+    assert result.code == 0, result.err
+    rows = result.json()["rows"]
+    assert rows
+    assert all(keys <= row.keys() for row in rows)
+    assert {row["reason"] for row in rows if "reason" in row} <= {""}
+    assert {row["readout"] for row in rows if "readout" in row} <= {"same", "another network"}
+
+
 @pytest.mark.slow
 def test_a_full_size_file_keeps_its_goal(cli):
     # times are read, not tested: they say as much about what else the machine does

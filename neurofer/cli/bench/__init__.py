@@ -6,6 +6,7 @@ A suite is one file of this folder: a function ``rows(asked)`` and, where it is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.bench.measure import COLUMNS, Asked, Column, Row
+from neurofer.cli.bench.measure import COLUMNS, Asked, Column, Row, machine
 from neurofer.cli.outcome import Outcome, note
-from neurofer.errors import MissingPackageError
+from neurofer.errors import MissingPackageError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Suite = Literal["counting", "data", "export", "native", "verify"]
+Suite = Literal["counting", "data", "density", "export", "memory", "native", "roof", "scaling", "verify"]
 
 _SCHEMA = "neurofer.bench/1"
 
@@ -37,8 +38,13 @@ def bench(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Measure speed against the same work without neurofer.
+    """Measure speed against the same work done otherwise.
 
+    native: generated C against the simulators, and the ANN in ONNX Runtime and torch, on one thread and on all.
+    density: the same against the ANN over firing rates and input densities, and where they take equally long.
+    scaling: what a synaptic operation costs as Spiking-FER grows.
+    roof: synaptic operations a second of each layer, against how fast this machine sums up rows of weights.
+    memory: the largest resident set of a process.
     counting: a forward of SpikingJelly's own module with counting behind it, against that forward, at most 1.15.
     data: events to frames, against plain numpy (at most 0.4) and tonic, if installed; frames to events by the DVS
     model, against plain numpy (at most 0.5).
@@ -48,6 +54,7 @@ def bench(
     """
     import torch
 
+    _refuse(suite, {"--network": (network, ("native", "roof")), "--plot": (plot, ("density",))})
     asked = Asked(rounds, small, tuple(network or ()), plot)
     rows: list[Row] = []
     for name in get_args(Suite) if suite is None else (suite,):
@@ -59,8 +66,25 @@ def bench(
             note(f"{name} left out: {error}")
     if small:
         rows = [{**row, "goal": None} for row in rows]  # fixed costs are all there is to see
-    document = {"schema": _SCHEMA, "suite": suite or "all", "threads": torch.get_num_threads(), "rows": rows}
+    document = {
+        "schema": _SCHEMA,
+        "suite": suite or "all",
+        "threads": torch.get_num_threads(),
+        "machine": machine(),
+        "rows": rows,
+    }
     return Outcome(document, lambda console: (_print_markdown if markdown else _print)(console, document))
+
+
+def _refuse(suite: Suite | None, given: Mapping[str, tuple[object, Sequence[str]]]) -> None:
+    """Refuse options that the suite has no use for: they would be measured without."""
+    for option, (value, suites) in given.items():
+        if value is not None and suite not in suites:
+            raise UsageError(
+                f"{option} belongs to {' and '.join(suites)}",
+                where=f"--suite {suite or 'all'}",
+                next_step=f"give --suite {suites[0]}",
+            )
 
 
 def _suite(name: str) -> Any:
@@ -86,7 +110,7 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         for row in rows:
             table.add_row(*(column.cell(row) for column in columns))
         console.print(table)
-    console.print(f"{document['threads']} thread(s)")
+    console.print(document["machine"])
 
 
 def _print_markdown(console: Console, document: dict[str, Any]) -> None:
@@ -95,4 +119,4 @@ def _print_markdown(console: Console, document: dict[str, Any]) -> None:
     for name, (columns, rows) in _tables(document).items():
         cells = ([column.cell(row) for column in columns] for row in rows)
         console.print(f"## {name}\n\n{table([column.title for column in columns], cells)}\n")
-    console.print(f"{document['threads']} thread(s)")
+    console.print(document["machine"])

@@ -6,7 +6,6 @@ spikes while it is timed. All spiking runtimes run the same weights on the same 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurofer.cli.bench.measure import Asked, Column, Row, number, word
+from neurofer.cli.bench.measure import Asked, Column, Row, cores, number, word
 from neurofer.cli.bench.workload import Case
 from neurofer.cli.outcome import note
 
@@ -63,7 +62,7 @@ def rows(asked: Asked) -> Iterator[Row]:
 
 def all_threads() -> tuple[int, ...]:
     """Return one, and as many threads as there are cores for this process."""
-    return (1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return (1, cores())
 
 
 def cases(asked: Asked) -> Iterator[Case]:
@@ -116,4 +115,5 @@ def _readout(timed: Timed, happened: Activity) -> str:
         return "not run"
     if timed.runtime.startswith("ANN"):
         return "another network"
-    return "same" if np.allclose(timed.answer, happened.readout, rtol=1e-3, atol=1e-3) else "differs"
+    expected = happened.plain if timed.runtime == "native float32" else happened.readout
+    return "same" if np.allclose(timed.answer, expected, rtol=1e-3, atol=1e-3) else "differs"

@@ -42,9 +42,6 @@ class Ready:
     how: str
 
 
-Prepare = Callable[[Path, int], Ready]
-
-
 def _native(file: str, folder: Path, threads: int) -> Ready:
     from neurofer.backends import c
 
@@ -142,15 +139,31 @@ def _torch_ann(folder: Path, threads: int) -> Ready:
     return Ready(ways[how], np.asarray, f"inference mode, {how}")
 
 
-RUNTIMES: Mapping[str, Prepare] = {
-    "native int8": partial(_native, EXACT),
-    "native float32": partial(_native, PLAIN),
-    "SpikingJelly": _spikingjelly,
-    "Norse": partial(_steps, "norse"),
-    "snnTorch": partial(_steps, "snntorch"),
-    "SNN in ONNX Runtime": partial(_onnx, SCAN, X),
-    "ANN in ONNX Runtime": partial(_onnx, ANN_FLOAT, ANN_X),
-    "ANN in ONNX Runtime, int8": partial(_onnx, ANN_INT8, ANN_X),
-    "ANN in torch": _torch_ann,
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime to time.
+
+    Attributes:
+        prepare: makes it ready: folder of the workload, threads.
+        imports: the modules it is made of.
+    """
+
+    prepare: Callable[[Path, int], Ready]
+    imports: tuple[str, ...]
+
+
+_C = ("neurofer.backends.c",)
+_ORT = ("neurofer.backends.onnx_file", "onnxruntime")
+
+RUNTIMES: Mapping[str, Runtime] = {
+    "native int8": Runtime(partial(_native, EXACT), _C),
+    "native float32": Runtime(partial(_native, PLAIN), _C),
+    "SpikingJelly": Runtime(_spikingjelly, ("spikingjelly.activation_based.functional",)),
+    "Norse": Runtime(partial(_steps, "norse"), ("neurofer.backends.norse",)),
+    "snnTorch": Runtime(partial(_steps, "snntorch"), ("neurofer.backends.snntorch",)),
+    "SNN in ONNX Runtime": Runtime(partial(_onnx, SCAN, X), _ORT),
+    "ANN in ONNX Runtime": Runtime(partial(_onnx, ANN_FLOAT, ANN_X), _ORT),
+    "ANN in ONNX Runtime, int8": Runtime(partial(_onnx, ANN_INT8, ANN_X), _ORT),
+    "ANN in torch": Runtime(_torch_ann, ("torch",)),
 }
-"""Runtime -> how it is made ready."""
+"""The runtimes by name; those of an ANN begin so."""

@@ -35,8 +35,8 @@ class Timed:
         ms: all durations.
         how: what was chosen for it.
         answer: its readout.
-        before: bytes that its process took before the runtime was imported, at most.
-        peak: bytes that its process took until it had run once, at most.
+        imported: bytes that its process took once the runtime was imported.
+        peak: bytes that it took at most, until it had run.
         reason: why it did not run; empty if it did.
     """
 
@@ -44,7 +44,7 @@ class Timed:
     ms: list[float] = field(default_factory=list)
     how: str = ""
     answer: Array | None = None
-    before: int = 0
+    imported: int = 0
     peak: int = 0
     reason: str = ""
 
@@ -119,7 +119,7 @@ def _first(worker: _Worker) -> Timed:
     if "error" in told:
         return Timed(worker.runtime, reason=" ".join(told["error"].split()))
     answer = np.asarray(told["answer"])
-    return Timed(worker.runtime, how=told["how"], answer=answer, before=told["bytes_before"], peak=told["bytes_peak"])
+    return Timed(worker.runtime, how=told["how"], answer=answer, imported=told["imported"], peak=told["peak"])
 
 
 @dataclass(frozen=True)

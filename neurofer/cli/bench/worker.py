@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
@@ -32,10 +33,13 @@ def main() -> None:
 def _serve(told: IO[str], runtime: str, folder: Path, threads: int) -> None:
     from neurofer.cli.bench.rivals import RUNTIMES
 
-    before = peak()
-    ready = RUNTIMES[runtime](folder, threads)
+    chosen = RUNTIMES[runtime]
+    for name in chosen.imports:
+        import_module(name)
+    imported = peak()
+    ready = chosen.prepare(folder, threads)
     answer = ready.read(ready.run())
-    _tell(told, {"how": ready.how, "answer": answer.tolist(), "bytes_before": before, "bytes_peak": peak()})
+    _tell(told, {"how": ready.how, "answer": answer.tolist(), "imported": imported, "peak": peak()})
     for _ in sys.stdin:
         ready.run()
         times: list[float] = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neurofer.cli.network import Subject
     from neurofer.train.recipe import Recipe
 
+_RECORDER = "spikingjelly-multistep"
 BITS = 8
 """Of the weights on the grid."""
 
@@ -34,6 +35,7 @@ class Case:
         size: height and width, instead of the recipe's.
         steps: T, instead of the recipe's.
         width: channels of the first layer, instead of the recipe's.
+        reset: of the neurons, instead of the recipe's.
     """
 
     network: str
@@ -43,6 +45,7 @@ class Case:
     size: int | None = None
     steps: int | None = None
     width: int | None = None
+    reset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def make(case: Case) -> Workload:
     from neurofer.passes import drop_dropout, fold_batchnorm, input_codes, lower_avgpool, to_grid
     from neurofer.train.grid import analog, levels
 
-    subject = resolve(case.network, input_size=case.size, width=case.width, steps=case.steps)
+    subject = resolve(case.network, input_size=case.size, width=case.width, steps=case.steps, reset=case.reset)
     if subject.recipe is None or subject.baseline:
         raise UsageError(
             "only a recipe's spiking network has the rivals to be timed with",
@@ -141,13 +144,15 @@ class Activity:
         rate: spikes per neuron and step, of all neurons together.
         layers: the same for each spiking neuron node.
         operations: synaptic operations of each layer, over all samples: weights reached by spikes.
-        readout: the exact program's, ``[N, *shape]``.
+        readout: ``[N, *shape]``.
+        plain: the readout of the program whose weights are on no grid.
     """
 
     rate: float
     layers: dict[str, float]
     operations: dict[str, int]
     readout: Array
+    plain: Array
 
 
 def activity(workload: Workload) -> Activity:
@@ -157,7 +162,7 @@ def activity(workload: Workload) -> Activity:
     from neurofer.ir import nodes as n
 
     program = workload.exact
-    trace = registry.load("spikingjelly-multistep", program).run(workload.x)
+    trace = registry.load(_RECORDER, program).run(workload.x)
     trains = {name: train for name, train in trace.spikes.items() if isinstance(program.nodes[name], n.Neuron)}
     room = {name: trace.steps * trace.samples * math.prod(train.shape) for name, train in trains.items()}
     return Activity(
@@ -165,4 +170,5 @@ def activity(workload: Workload) -> Activity:
         {name: train.count / room[name] for name, train in trains.items()},
         {name: found.acs for name, found in count(program, trace).items() if found.acs},
         trace.read(program.contract.readout),
+        registry.load(_RECORDER, workload.plain).run(workload.x).read(program.contract.readout),
     )

@@ -1,0 +1,55 @@
+"""The picture of the suite ``density``: times over firing rates and input densities, drawn with matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from neurofer.cli.bench.measure import Row
+from neurofer.errors import MissingPackageError
+from neurofer.files import replace_file
+
+_AXES = {"rate": "spikes per neuron and step (%)", "density": "input events per pixel, polarity and step (%)"}
+_LINES = {
+    "native int8": ("tab:blue", "-"),
+    "native float32": ("tab:cyan", "-"),
+    "ANN in ONNX Runtime": ("tab:red", "--"),
+    "ANN in ONNX Runtime, int8": ("tab:orange", "--"),
+}
+
+
+def require() -> None:
+    """Raise a MissingPackageError where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise MissingPackageError("matplotlib is not installed", next_step="pip install 'neurofer[plot]'")
+
+
+def draw(rows: Sequence[Row], path: Path) -> Path:
+    """Draw the rows of the suite ``density`` into a file, whose ending says in which format.
+
+    Raises:
+        MissingPackageError: matplotlib is not installed.
+        WriteError: the file cannot be written.
+    """
+    require()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, (over, title) in zip(figure.subplots(1, len(_AXES), sharey=True), _AXES.items(), strict=True):
+        for runtime, (colour, style) in _LINES.items():
+            found = [row for row in rows if (row["over"], row["runtime"]) == (over, runtime) and row["ms_median"]]
+            places = [100 * row[over] for row in found]
+            times = [row["ms_median"] for row in found]
+            axes.plot(places, times, style, color=colour, marker="." if style == "-" else "", label=runtime)
+        axes.set_xlabel(title)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        if over == "rate":
+            axes.set_ylabel("ms, one thread")
+            axes.legend()
+    kind = path.suffix.lstrip(".") or "svg"
+    with mpl.rc_context({"svg.hashsalt": "neurofer"}):  # the same rows give the same file
+        metadata = {"Date": None} if kind == "svg" else None
+        return replace_file(path, lambda draft: figure.savefig(draft, format=kind, metadata=metadata))
