@@ -19,6 +19,7 @@ VERBS = (
     "train",
     "export",
     "verify",
+    "run",
     "energy",
     "report",
     "inspect",
@@ -83,10 +84,10 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     _quieten()
     interrupt.listen()
-    raise SystemExit(run(sys.argv[1:]))
+    raise SystemExit(execute(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def execute(arguments: list[str]) -> int:
     """Run one command line and return its exit code; the one place where errors become words.
 
     A NeuroferError is told without a traceback; anything else is a fault of neurofer's and keeps it.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from neurofer.backends.targets import Target
     from neurofer.cli.network import Subject
     from neurofer.ir import Program, Trace
-    from neurofer.report.report import Report
+    from neurofer.report.report import Computed, Report
     from neurofer.verify import Verification
 
 
@@ -211,10 +211,11 @@ def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Repo
 
 @dataclass(frozen=True)
 class _Artifact:
-    """What was written: its file, and the program as it is read back from there."""
+    """What was written: its file, the program as it is read back from there, and the numbers of generated code."""
 
     path: Path
     program: Program
+    arithmetic: tuple[Computed, ...] = ()
 
 
 def _emit_nir(order: Order, path: Path) -> _Artifact:
@@ -243,10 +244,16 @@ def _emit_onnx(order: Order, path: Path) -> _Artifact:
 
 def _emit_c(order: Order, path: Path) -> _Artifact:
     from neurofer.backends import c
+    from neurofer.backends.c import boards
+    from neurofer.report.report import computed
 
     program = order.subject.lowered
-    c.emit(program, path.parent)
-    return _Artifact(path, program)
+    made = c.sources(program)
+    if order.target.board is None:
+        c.write(made, path.parent)
+    else:
+        boards.write(made, path.parent, order.target.board)
+    return _Artifact(path, program, computed(made.arithmetic))
 
 
 _EMIT: dict[str, Callable[[Order, Path], _Artifact]] = {"nir": _emit_nir, "onnx": _emit_onnx, "c": _emit_c}
@@ -333,6 +340,7 @@ def _report(order: Order, artifact: _Artifact, golden: Trace, verification: Veri
         energy=energy,
         caveats=[str(problem) for problem in unsaid],
         proof=list(prove(artifact.program).values()) if subject.exact else [],
+        arithmetic=list(artifact.arithmetic),
         versions=versions(),
     )
 
@@ -351,7 +359,7 @@ def _accuracy(subject: Subject) -> dict[str, float]:
 
 
 def _render(console: Console, report: Report, out: Path) -> None:
-    from neurofer.report.markdown import exactness
+    from neurofer.report.markdown import exactness, numbers
 
     if report.verification:
         show(console, report.verification, emitted=report.target == "nir")
@@ -364,5 +372,7 @@ def _render(console: Console, report: Report, out: Path) -> None:
         console.print(f"what only neurofer's importers read from the artifact:\n{text}")
     for line in exactness(report.proof, report.contract.steps):
         console.print(f"exact: {line}")
+    for line in numbers(report.arithmetic):
+        console.print(f"computes in {line}")
     console.print(f"bundle: {out}")
     console.print(f"next: neurofer verify {out}")

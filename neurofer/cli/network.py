@@ -92,18 +92,22 @@ class Subject:
         """
         if self.recipe is None:
             return None
+        x, origin = raw_sample(self.recipe, samples=samples, seed=seed)
+        return self.as_input(x, origin, self.recipe, seed=seed, ann=ann)
+
+    def as_input(self, x: Array, origin: str, recipe: Recipe, *, seed: int = 0, ann: bool = False) -> Sample:
+        """Return samples as a data set holds them as the network reads them, see `sample`."""
         import numpy as np
 
         from neurofer.data.encode import encode, join_frames
         from neurofer.train.grid import analog, levels, to_codes
 
-        x, origin = raw_sample(self.recipe, samples=samples, seed=seed)
-        spec = self.recipe.contract
+        spec = recipe.contract
         if self.baseline or ann:
             return Sample(join_frames(x) if spec.encoder == "events" else x, origin)
         if self.exact and analog(self.snn):
-            codes, whole = to_codes(x, levels(self.recipe))
-            return Sample(codes, origin if whole else f"{origin}, rounded to integers 0..{levels(self.recipe)}")
+            codes, whole = to_codes(x, levels(recipe))
+            return Sample(codes, origin if whole else f"{origin}, rounded to integers 0..{levels(recipe)}")
         return Sample(encode(x, spec.encoder, spec.steps, np.random.default_rng(seed)), origin)
 
 

@@ -34,6 +34,13 @@ def load(spec: DataSpec, path: str | Path | None = None, *, frames: int | None =
     return without_copies(data) if spec.distinct else data
 
 
+def class_names(spec: DataSpec) -> tuple[str, ...]:
+    """Return what the classes of a recipe's data mean, as far as their name says it; else nothing."""
+    known = {"fer2013": fer2013.EMOTIONS, "ferplus": fer2013.EMOTIONS_PLUS, "ferplus-majority": fer2013.EMOTIONS_PLUS}
+    names = known.get(spec.name, ())
+    return names if len(names) == spec.classes else ()
+
+
 def _load(spec: DataSpec, path: str | Path | None, frames: int | None) -> Dataset:
     if spec.augment and (frames is None or path is None or not Path(path).is_dir()):
         raise UsageError(
@@ -63,4 +70,4 @@ def _read(spec: DataSpec, path: Path, frames: int | None) -> Dataset:
     return read_npz(path, spec, frames=frames)
 
 
-__all__ = ["Arrays", "DataSpec", "Dataset", "load"]
+__all__ = ["Arrays", "DataSpec", "Dataset", "class_names", "load"]

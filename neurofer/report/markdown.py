@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from neurofer.energy import EnergyReport
 from neurofer.passes import Proof
-from neurofer.report.report import Report
+from neurofer.report.report import Computed, Report
 from neurofer.verify.verdict import Divergence, Verdict, Verification
 
 
@@ -17,6 +17,7 @@ def markdown(report: Report) -> str:
         _head(report),
         _verdicts(report.verification) if report.verification else "",
         _list("Exactness", exactness(report.proof, report.contract.steps)),
+        _arithmetic(report.arithmetic),
         *(_energy(energy) for energy in report.energy),
         _spikes(report),
         _list("What the artifact cannot say by itself", report.caveats),
@@ -83,6 +84,28 @@ def exactness(proofs: Sequence[Proof], steps: int) -> list[str]:
             f"({bound / done[0].limit:.0%} of 2^24), accumulators of at most {width} bits"
         )
     return lines + [f"not proved: {proof.node}: {proof.reason}" for proof in open_ones]
+
+
+def _arithmetic(computed: Sequence[Computed]) -> str:
+    rows = [
+        (node.node, node.number, f"2^{-node.exponent}" if node.bits else "", str(node.bits or ""), node.reason)
+        for node in computed
+    ]
+    header = ("node", "numbers", "unit", "bits of the largest sum", "why no integers")
+    return f"## Arithmetic\n\n{table(header, rows)}" if rows else ""
+
+
+def numbers(computed: Sequence[Computed]) -> list[str]:
+    """Return in which numbers generated code computes, in a line per kind."""
+    kinds: dict[str, list[Computed]] = {}
+    for node in computed:
+        kinds.setdefault(node.number, []).append(node)
+    lines = []
+    for kind, nodes in kinds.items():
+        widest = max(node.bits or 0 for node in nodes)
+        why = f", sums of at most {widest} bits" if widest else f"; {nodes[0].node}: {nodes[0].reason}"
+        lines.append(f"{kind} in {len(nodes)} of {len(computed)} nodes{why}")
+    return lines
 
 
 def _energy(energy: EnergyReport) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +16,9 @@ from neurofer.files import write_file
 from neurofer.ir import Contract, Program, Trace
 from neurofer.passes import Proof, drop_dropout, fold_batchnorm
 from neurofer.verify.verdict import Verification
+
+if TYPE_CHECKING:
+    from neurofer.backends.c.plan_arithmetic import Arithmetic
 
 SCHEMA = "neurofer.report/1"
 FORMULAS = ("exact", "eq4-8")
@@ -26,6 +31,24 @@ class NodeSpikes(msgspec.Struct, frozen=True):
     name: str
     spikes: int
     rate: float
+
+
+class Computed(msgspec.Struct, frozen=True):
+    """In which numbers generated code computes a node.
+
+    Attributes:
+        node: its name.
+        number: ``int32``, ``int64`` or ``float32``.
+        exponent: integers count units of ``2**-exponent``.
+        bits: of a signed integer that holds every partial sum; None for float32.
+        reason: why it is no integer.
+    """
+
+    node: str
+    number: str
+    exponent: int = 0
+    bits: int | None = None
+    reason: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +70,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         energy: one report per formula.
         caveats: what the artifact cannot say by itself.
         proof: of a network exported with ``--exact``, for every node whether float32 is exact; empty for others.
+        arithmetic: of generated code, for every node that computes; empty for other targets.
         versions: package -> version.
     """
 
@@ -65,6 +89,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     energy: list[EnergyReport] = []
     caveats: list[str] = []
     proof: list[Proof] = []
+    arithmetic: list[Computed] = []
     versions: dict[str, str] = {}
     schema: str = SCHEMA
 
@@ -102,6 +127,14 @@ def count_spikes(program: Program, trace: Trace) -> list[NodeSpikes]:
             train = trace.spikes[name]
             found.append(NodeSpikes(name, train.count, train.rate))
     return found
+
+
+def computed(arithmetic: Mapping[str, Arithmetic]) -> tuple[Computed, ...]:
+    """Return the numbers of generated code as they are reported, in the order of evaluation."""
+    kinds = {"i32": "int32", "i64": "int64", "f32": "float32"}
+    return tuple(
+        Computed(name, kinds[made.number], made.exponent, made.bits, made.reason) for name, made in arithmetic.items()
+    )
 
 
 def weigh(

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from neurofer.cli import run
+from neurofer.cli import execute
 from neurofer.ir import BINARY, Contract, Edge, Program, serde
 from neurofer.ir.nodes import Input, Linear, Neuron, Output
 
@@ -47,7 +47,7 @@ class Result:
 def cli(capsys):
     def call(*arguments) -> Result:
         capsys.readouterr()
-        code = run([str(a) for a in arguments])
+        code = execute([str(a) for a in arguments])
         said = capsys.readouterr()
         return Result(code, said.out, said.err)
 
@@ -72,7 +72,7 @@ def soft_file(tmp_path_factory):
 def shared_bundle(tmp_path_factory, network_file):
     """A bundle that no test may change."""
     out = tmp_path_factory.mktemp("bundle") / "small"
-    assert run(["export", str(network_file), "--to", "nir", "--out", str(out), "--samples", "3", "--json"]) == 0
+    assert execute(["export", str(network_file), "--to", "nir", "--out", str(out), "--samples", "3", "--json"]) == 0
     return out
 
 

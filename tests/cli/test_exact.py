@@ -10,11 +10,11 @@ from neurofer.report.report import read_report
 
 @pytest.fixture(scope="module")
 def exact_bundle(tmp_path_factory):
-    from neurofer.cli import run
+    from neurofer.cli import execute
 
     out = tmp_path_factory.mktemp("exact") / "digits"
     command = ["export", "digits", "--to", "nir", "--exact", "--bits", "8", "--width", "8", "--samples", "8"]
-    assert run([*command, "--out", str(out), "--json"]) == 0
+    assert execute([*command, "--out", str(out), "--json"]) == 0
     return out
 
 

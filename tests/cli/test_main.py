@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import neurofer
-from neurofer.cli import VERBS, run
+from neurofer.cli import VERBS, execute
 
 
 def start(*arguments, before="", **settings):
@@ -201,7 +201,7 @@ def test_a_fault_of_ours_is_no_verdict(monkeypatch, capsys):
         raise ZeroDivisionError
 
     monkeypatch.setattr("neurofer.ir.serde.read_graph", fault)
-    assert run(["inspect", "a.nir"]) == 70
+    assert execute(["inspect", "a.nir"]) == 70
     said = capsys.readouterr()
     assert said.out == ""
     assert "ZeroDivisionError" in said.err

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from neurofer import resources
-from neurofer.cli import run
+from neurofer.cli import execute
 from neurofer.data import DataSpec, fer2013, load
 from neurofer.data.copies import find_copies
 from neurofer.errors import ReadError, UsageError
@@ -293,7 +293,7 @@ def test_training_takes_a_path_and_reports_the_copies(tmp_path, capsys):
     (tmp_path / "small.toml").write_text(recipe)
     path = write_csv(tmp_path / "faces.csv", images)
     out = tmp_path / "small.safetensors"
-    code = run(["train", f"{tmp_path / 'small.toml'}", f"--data={path}", f"--out={out}", "--epochs=1"])
+    code = execute(["train", f"{tmp_path / 'small.toml'}", f"--data={path}", f"--out={out}", "--epochs=1"])
     said = capsys.readouterr()
     assert code == 0, said.err
     assert "14 to train, 14 to validate, 14 to test" in said.err

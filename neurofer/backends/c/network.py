@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from neurofer.backends.c.compiler import Compiler
 from neurofer.backends.c.description import Port
 from neurofer.backends.c.emit import sources
 from neurofer.backends.c.engine import SHIM, Engine, Prepared, at
+from neurofer.backends.c.plan_arithmetic import Arithmetic
 from neurofer.backends.network import Network, Recorder, check_inputs
 from neurofer.errors import ReadError, UsageError
 from neurofer.ir import Program, Trace
@@ -53,12 +54,14 @@ class CNetwork(Network):
         weights: what `model_init` reads; None where the sources hold it.
         compiler: what compiles them.
         how: the build.
+        arithmetic: in which numbers each node is computed, where the code was made here.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     weights: bytes | None = None
     compiler: Compiler = field(default_factory=compilers.find)
     how: How = field(default_factory=How)
+    arithmetic: Mapping[str, Arithmetic] = field(default_factory=dict)
 
     @cached_property
     def engine(self) -> Engine:
@@ -169,7 +172,7 @@ def load(program: Program, **how: Any) -> CNetwork:
     """
     made = sources(program)
     files = {CODE: made.code, HEADER: made.header}
-    return _network(program, files, made.weights, How(**how))
+    return replace(_network(program, files, made.weights, How(**how)), arithmetic=made.arithmetic)
 
 
 def read(folder: str | Path, program: Program, **how: Any) -> CNetwork:
