@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LAST = 3
+_REST = 0.05
+"""Seconds between turns, in which the threads of the one before stop to spin for more work."""
 
 
 @dataclass
@@ -87,6 +90,7 @@ def in_turns(runtimes: Sequence[str], folder: Path, *, threads: int, rounds: int
         for number in range(rounds):
             note(f"  round {number + 1} of {rounds}")
             for told, worker in workers:
+                time.sleep(_REST)
                 told.ms += worker.run()
     return found
 
