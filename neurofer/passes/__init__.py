@@ -2,6 +2,7 @@
 
 from neurofer.passes.drop_dropout import drop_dropout
 from neurofer.passes.fold_batchnorm import fold_batchnorm
+from neurofer.passes.fold_sumpool import fold_sumpool
 from neurofer.passes.input_codes import input_codes
 from neurofer.passes.integrators_to_readout import integrators_to_readout
 from neurofer.passes.lower import lower
@@ -19,6 +20,7 @@ __all__ = [
     "Proof",
     "drop_dropout",
     "fold_batchnorm",
+    "fold_sumpool",
     "input_codes",
     "integrators_to_readout",
     "lower",
