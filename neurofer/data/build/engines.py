@@ -94,7 +94,8 @@ def _follow(parent: Any) -> None:
 def _on_ray(task: Callable[[Item], Result], items: Sequence[Item], jobs: int | None) -> Iterator[tuple[int, Result]]:
     import ray
 
-    if not ray.is_initialized():
+    own = not ray.is_initialized()
+    if own:
         ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
     shared = ray.put(task)
     call = ray.remote(_call)
@@ -107,6 +108,8 @@ def _on_ray(task: Callable[[Item], Result], items: Sequence[Item], jobs: int | N
     finally:
         for reference in pending:
             ray.cancel(reference)
+        if own:
+            ray.shutdown()
 
 
 def _call(task: Callable[[Item], Result], item: Item) -> Result:
