@@ -4,7 +4,8 @@
     clip = standardise(video.frames(), provider="opencv", crop="face")
     events = dvs.convert(clip.frames, times=clip.numbers / video.fps, params="spiking-fer")
 
-A frame without one upright face is reported with its number and reason, never guessed.
+A frame without one upright face is reported with its number and reason, never guessed; one that is tilted by more than
+about 15 degrees counts as such.
 """
 
 from __future__ import annotations

@@ -104,8 +104,7 @@ def standardise(
     Raises:
         UsageError: besides, a video without frames.
     """
-    finder = named_provider(provider, weights) if isinstance(provider, str) else provider
-    kept = named_crop(crop) if isinstance(crop, str) else crop
+    finder, kept = _chosen(provider, weights, crop)
     pictures: list[NDArray[np.uint8]] = []
     numbers: list[int] = []
     placements: list[Placement] = []
@@ -163,9 +162,17 @@ def stream(
         raise UsageError(f"there is no policy {policy!r}", next_step=f"choose one of {', '.join(POLICIES)}")
     if size < 1:
         raise UsageError(f"a picture of {size} x {size} pixels is none")
-    finder = named_provider(provider, weights) if isinstance(provider, str) else provider
-    kept = named_crop(crop) if isinstance(crop, str) else crop
+    finder, kept = _chosen(provider, weights, crop)
     return _stream(_checked(frames), finder, kept, policy, level=level, size=size)
+
+
+def _chosen(provider: Provider | str, weights: str | Path | None, crop: Crop | str) -> tuple[Provider, Crop]:
+    kept = named_crop(crop) if isinstance(crop, str) else crop
+    if isinstance(provider, str):
+        return named_provider(provider, weights), kept
+    if weights is not None:
+        raise UsageError("a provider that is ready reads no weights", where=str(weights), next_step="give its name")
+    return provider, kept
 
 
 def _stream(

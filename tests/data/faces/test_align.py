@@ -95,6 +95,14 @@ def test_a_finer_frame_is_averaged_not_skipped():
     assert np.abs(whole.astype(int) - 127.5).max() <= 1  # 36 pixels, half of them white
 
 
+@pytest.mark.parametrize("angle", [0, np.pi / 2])
+def test_a_turned_rectangle_is_averaged_along_its_own_sides(angle):
+    stripes = (np.arange(80) % 2 * 255).astype(np.uint8) * np.ones((80, 1), np.uint8)
+    frame = stripes if angle == 0 else stripes.T.copy()  # they run down the picture either way
+    picture = sample(frame, Placement(x=40.5, y=40.5, width=60, height=20, angle=angle).matrix(20), 20)
+    assert np.abs(picture.astype(int) - 127.5).max() < 255 / 3  # three pixels wide: one or two of them white
+
+
 @given(angle=angles, width=st.floats(2, 90), height=st.floats(2, 90))
 def test_a_plain_frame_gives_a_plain_picture_wherever_it_is_sampled(angle, width, height):
     frame = np.full((40, 50, 3), (10, 200, 77), np.uint8)

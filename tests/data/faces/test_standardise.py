@@ -223,5 +223,7 @@ def test_unknown_words_are_refused_before_a_frame_is_read():
         stream([], provider=Told(), policy="guess")
     with pytest.raises(UsageError, match="no crop 'tight'"):
         stream([], provider=Told(), crop="tight")
+    with pytest.raises(UsageError, match="w: a provider that is ready reads no weights\n  next: give its name"):
+        stream([], provider=Told(), weights="w")
     with pytest.raises(UsageError, match="a picture of 0 x 0 pixels is none"):
         stream([], provider=Told(), size=0)
