@@ -24,7 +24,7 @@ def load(
 
     Args:
         path: the file.
-        backend: ``reference`` (float64) or a simulator.
+        backend: ``reference`` (float64), a simulator or a runtime; ``c`` is compiled when it first runs.
         importer: ``neurofer`` runs the network on the simulator's neurons; ``stock`` uses the simulator's own importer
             on the file as it is.
         dt: length of a step (s), for files of others.

@@ -66,11 +66,9 @@ def read_given(path: str | Path, program: Program, *, binning: By = "time", seed
 
 def _load(path: Path) -> dict[str, Array]:
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {"": found}
-        with found:
-            return dict(found)
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            return {"": found} if isinstance(found, np.ndarray) else dict(found)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         why = str(error).splitlines()[0] if str(error) else ""
         raise ReadError(f"this is no complete {path.suffix} file", where=str(path), why=why) from error
