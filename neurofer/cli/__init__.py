@@ -134,10 +134,11 @@ def _missing(error: ModuleNotFoundError) -> int:
 def _usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
     path = "neurofer" if context is None else context.command_path
-    if error.format_message():
-        sys.stderr.write(f"{path}: {error.format_message()}\n  next: {path} --help\n")
-    elif context is not None:
-        sys.stderr.write(context.get_help() + "\n")
+    message, help_text = error.format_message(), "" if context is None else context.get_help()
+    if message and message != help_text:
+        sys.stderr.write(f"{path}: {message}\n  next: {path} --help\n")
+    elif context is not None:  # called with nothing
+        sys.stderr.write(help_text + "\n")
     return _USAGE
 
 

@@ -8,7 +8,7 @@ import typer
 
 from neurofer.cli.outcome import command
 
-COMMANDS = ("info", "convert", "faces", "build", "preview")
+COMMANDS = ("info", "convert", "faces", "build", "preview", "check")
 """Each is a function of its own name in the module of that name."""
 
 GROUPS = frozenset({"build"})

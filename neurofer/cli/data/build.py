@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.data.options import Preset
-from neurofer.cli.outcome import Outcome, Ticker, command, note
+from neurofer.cli.data.options import Preset, Seed
+from neurofer.cli.outcome import Outcome, Ticker, command, doing, note
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +38,7 @@ def synthetic(
     fps: Annotated[float, typer.Option(help="Rendered frames per second.")] = 30.0,
     movement: Annotated[float, typer.Option(min=0.0, help="How far heads move; 1: asked to hold still.")] = 1.0,
     preset: Preset = "spiking-fer",
-    seed: options.Seed = 0,
+    seed: Seed = 0,
     jobs: Jobs = None,
     engine: Engine = "processes",
     json: options.Json = False,
@@ -53,6 +53,66 @@ def synthetic(
         clips, seed=seed, subjects=people, size=size, frames=frames, fps=fps, movement=movement, params=preset
     )
     return _build(wanted, out, jobs, engine, leave_out=False)
+
+
+def videos(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds the set, as its owners lay it out.")],
+    out: Out,
+    layout: Annotated[Literal["ckplus", "mmi", "adfes", "casia"], typer.Option(help="Which set.", show_default=False)],
+    size: Annotated[int, typer.Option(min=1, help="Width and height of the sensor.")] = 200,
+    preset: Preset = "spiking-fer",
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of all films.", show_default="the file's, or the set's")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Show no more of each film than so many.", show_default="all")
+    ] = None,
+    provider: Annotated[
+        Literal["opencv", "net68", "dlib", "none"],
+        typer.Option(help="What finds the landmarks; none shows whole frames, resized."),
+    ] = "opencv",
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights that net68 or dlib reads.", show_default="opencv needs none")
+    ] = None,
+    crop: Annotated[
+        Literal["as-written", "face"], typer.Option(help="As the authors write, which is the nose; or the face.")
+    ] = "face",
+    policy: Annotated[
+        Literal["refuse", "skip", "hold"], typer.Option(help="What becomes of frames without one upright face.")
+    ] = "refuse",
+    camera: Annotated[Literal["VL", "NI"] | None, typer.Option(help="Camera of casia.", show_default="VL")] = None,
+    light: Annotated[
+        Literal["Strong", "Weak", "Dark"] | None, typer.Option(help="Light of casia.", show_default="Strong")
+    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    engine: Engine = "processes",
+    leave_out: LeaveOut = False,
+    json: options.Json = False,
+) -> Outcome:
+    """Build a data set from films of faces: CK+, MMI, ADFES or Oulu-CASIA.
+
+    Clips of the six emotions are standardised and seen by a DVS; what is left out, and why, is in the manifest.
+    Films without one upright face are all named; --leave-out goes on without them. Ctrl-C at any time: the same
+    command goes on.
+    """
+    from neurofer.data import videosets
+
+    showing = videosets.Showing(
+        size=size,
+        params=preset,
+        seed=seed,
+        fps=fps,
+        seconds=seconds,
+        provider=None if provider == "none" else provider,
+        weights=None if weights is None else str(weights),
+        crop=crop,
+        policy=policy,
+    )
+    chosen = {name: value for name, value in (("camera", camera), ("light", light)) if value is not None}
+    with doing(f"looking for clips in {folder}"):
+        source = videosets.source(layout, folder, showing, **chosen)
+    return _build(source, out, jobs, engine, leave_out=leave_out)
 
 
 def _build(source: Source, out: Path, jobs: int | None, engine: Any, *, leave_out: bool) -> Outcome:
@@ -106,7 +166,7 @@ def _render(console: Console, document: dict[str, Any], manifest: Manifest) -> N
     console.print(f"next: neurofer data check {document['folder']}, or neurofer data preview {document['folder']}")
 
 
-SOURCES = (synthetic,)
+SOURCES = (synthetic, videos)
 """Each is a command of its own name."""
 
 

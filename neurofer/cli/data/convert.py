@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.data.options import Columns, Fps, Preset, Size, Unit, parse_size
+from neurofer.cli.data.options import Columns, Fps, Preset, Seed, Size, Unit, parse_size
 from neurofer.cli.outcome import Outcome, Ticker, doing, note
 from neurofer.errors import UsageError
 
@@ -39,7 +39,7 @@ def convert(
     size: Size = None,
     preset: Preset = "spiking-fer",
     fps: Fps = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random in a DVS pixel.")] = 0,
+    seed: Seed = 0,
     sort: Annotated[bool, typer.Option("--sort", help="Sort by time first (in memory).")] = False,
     zero: Annotated[bool, typer.Option("--from-zero", help="Let times begin at 0.")] = False,
     columns: Columns = None,

@@ -17,6 +17,7 @@ Size = Annotated[
     typer.Option(metavar="N or WxH", help="Width and height of the sensor.", show_default="what the data says"),
 ]
 Preset = Annotated[str, typer.Option(help="DVS pixel that sees a video: spiking-fer, clean, noisy, v2e, ideal, esim.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Unit = Annotated[
     Literal["s", "ms", "us", "ns"] | None,
     typer.Option(help="Unit of the times in text, HDF5 and NPZ.", show_default="us for whole numbers, else s"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.data.options import Fps, Preset, Size, parse_size
+from neurofer.cli.data.options import Fps, Preset, Seed, Size, parse_size
 from neurofer.cli.outcome import Outcome, Ticker, doing
 from neurofer.errors import UsageError
 
@@ -34,7 +34,7 @@ def preview(
     size: Size = None,
     preset: Preset = "spiking-fer",
     fps: Fps = None,
-    seed: options.Seed = 0,
+    seed: Seed = 0,
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:

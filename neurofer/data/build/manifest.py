@@ -170,7 +170,7 @@ def read_manifest(folder: str | Path) -> Manifest:
     problems = [
         Problem(one.id, f"label {one.label} and file {one.file}, expected 0 to {len(manifest.classes) - 1}, {expected}")
         for one in manifest.recordings
-        if not 0 <= one.label < len(manifest.classes) or one.file != (expected := f"{RECORDINGS}/{one.id}.npz")
+        if one.file != (expected := f"{RECORDINGS}/{one.id}.npz") or not 0 <= one.label < len(manifest.classes)
     ]
     if problems or min(manifest.size) < 1:
         raise ReadError(
