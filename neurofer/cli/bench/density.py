@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from neurofer.cli.bench import plot
@@ -41,7 +40,7 @@ COLUMNS = (
     number("median ms", "ms_median", ".2f"),
     number("min ms", "ms_min", ".2f"),
     number("ratio", "ratio_to_native", ".2f"),
-    Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.0f}" if "synaptic_operations" in row else "-"),
+    Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.1f}" if "synaptic_operations" in row else "-"),
 )
 
 
@@ -71,19 +70,16 @@ def _point(workload: Workload, over: str, rounds: int) -> Iterator[Row]:
 
     happened = activity(workload)
     (found,) = timed(workload, (*NATIVE, *ANN), threads=(1,), rounds=rounds).values()
-    base = next((median(one.ms) for one in found if one.runtime == NATIVE[0] and one.ms), None)
+    base = next((one.median for one in found if one.runtime == NATIVE[0]), None)
     for one in found:
         yield {
             "network": workload.title,
             "over": over,
             "rate": happened.rate,
             "density": float(workload.x.mean()),
-            "runtime": one.runtime,
             "threads": 1,
-            "ms_median": median(one.ms) if one.ms else None,
-            "ms_min": min(one.ms, default=None),
-            "ratio_to_native": median(one.ms) / base if one.ms and base else None,
-            "reason": one.reason,
+            **one.row(base),
+            "weights": workload.weights,
             "synaptic_operations": sum(happened.operations.values()),
         }
 

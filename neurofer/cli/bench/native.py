@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +41,7 @@ COLUMNS = (
     word("readout"),
     word("weights"),
     number("rate", "rate", ".3f"),
-    Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.0f}"),
+    Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.1f}"),
 )
 
 
@@ -87,21 +86,15 @@ def small(case: Case) -> Case:
 
 
 def _rows(workload: Workload, happened: Activity, threads: int, found: list[Timed]) -> Iterator[Row]:
-    base = next((median(timed.ms) for timed in found if timed.runtime == NATIVE and timed.ms), None)
+    base = next((timed.median for timed in found if timed.runtime == NATIVE), None)
     goals = _FASTER.get(Path(workload.case.network).stem, {})
     for timed in found:
         yield {
             "network": workload.title,
             "threads": threads,
-            "runtime": timed.runtime,
-            "ms_median": median(timed.ms) if timed.ms else None,
-            "ms_min": min(timed.ms, default=None),
-            "runs": len(timed.ms),
-            "ratio_to_native": median(timed.ms) / base if timed.ms and base else None,
+            **timed.row(base),
             "goal": goals.get(timed.runtime),
             "readout": _readout(timed, happened),
-            "how": timed.how,
-            "reason": timed.reason,
             "weights": workload.weights,
             "rate": happened.rate,
             "rates": happened.layers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from statistics import linear_regression, median
+from statistics import linear_regression
 from typing import Any
 
 from neurofer.cli.bench.measure import Asked, Column, Row, number, word
@@ -27,7 +27,7 @@ COLUMNS = (
     Column("rate", lambda row: "-" if "rate" not in row else f"{row['rate']:.1%}"),
     number("threads", "threads", "d"),
     number("median ms", "ms_median", ".2f"),
-    Column("MSOP", lambda row: "-" if "ms_median" not in row else f"{row['synaptic_operations'] / 1e6:,.0f}"),
+    Column("MSOP", lambda row: "-" if "ms_median" not in row else f"{row['synaptic_operations'] / 1e6:,.1f}"),
     number("ps / SOP", "picoseconds_per_operation", ".2f"),
     number("exponent", "exponent", ".2f"),
 )
@@ -58,17 +58,14 @@ def _point(case: Case, over: str, rounds: int) -> Iterator[Row]:
     happened = activity(workload)
     operations = sum(happened.operations.values())
     for threads, (one,) in timed(workload, (NATIVE,), threads=all_threads(), rounds=rounds).items():
-        ms = median(one.ms) if one.ms else None
         yield {
             "network": workload.title,
             "over": over,
             "rate": happened.rate,
             "threads": threads,
-            "ms_median": ms,
-            "ms_min": min(one.ms, default=None),
-            "reason": one.reason,
+            **one.row(one.median),
             "synaptic_operations": operations,
-            "picoseconds_per_operation": ms * 1e9 / operations if ms else None,
+            "picoseconds_per_operation": one.median * 1e9 / operations if one.median else None,
         }
 
 

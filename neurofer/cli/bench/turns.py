@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurofer.cli.bench.measure import Row
 from neurofer.cli.outcome import note
 from neurofer.errors import SimulatorError
 from neurofer.ir.nodes import Array
@@ -50,6 +52,23 @@ class Timed:
     imported: int = 0
     peak: int = 0
     reason: str = ""
+
+    @property
+    def median(self) -> float | None:
+        """Of the durations; None without any."""
+        return median(self.ms) if self.ms else None
+
+    def row(self, native: float | None) -> Row:
+        """Return what every suite tells of the runtime; ``native`` is the median of the native build, if it ran."""
+        return {
+            "runtime": self.runtime,
+            "ms_median": self.median,
+            "ms_min": min(self.ms, default=None),
+            "runs": len(self.ms),
+            "ratio_to_native": self.median / native if self.median and native else None,
+            "how": self.how,
+            "reason": self.reason,
+        }
 
 
 def timed(
