@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurofer.data.build import Manifest, read_manifest
 from neurofer.data.events import Events, read_events
-from neurofer.errors import Problem, ReadError
+from neurofer.errors import ReadError
 
 
 @dataclass(frozen=True)
@@ -75,17 +74,3 @@ def open_recordings(folder: str | Path) -> Recordings:
         ReadError: the folder is missing, not finished or none of these, or its manifest is damaged.
     """
     return Recordings(Path(folder), read_manifest(folder))
-
-
-def find_damage(recordings: Recordings) -> list[Problem]:
-    """Compare every file with the manifest, byte by byte; one problem for each that is missing or altered."""
-    problems = []
-    for one in recordings.manifest.recordings:
-        try:
-            content = (recordings.folder / one.file).read_bytes()
-        except OSError as error:
-            problems.append(Problem(one.file, error.strerror or str(error)))
-            continue
-        if hashlib.sha256(content).hexdigest() != one.sha256:
-            problems.append(Problem(one.file, "its SHA-256 is not that of the manifest"))
-    return problems

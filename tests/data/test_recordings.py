@@ -10,7 +10,7 @@ pytest.importorskip("numba", reason="binning and the DVS model are compiled by n
 from neurofer.data import synthetic
 from neurofer.data.build import MANIFEST, build
 from neurofer.data.events import DTYPE
-from neurofer.data.recordings import find_damage, open_recordings
+from neurofer.data.recordings import open_recordings
 from neurofer.errors import ReadError
 
 SMALL = {"size": 32, "frames": 4, "fps": 4}
@@ -33,18 +33,6 @@ def test_recordings_are_a_sequence_of_events_and_labels(faces):
         assert events.dtype == DTYPE
         assert np.array_equal(events, synthetic.member(index, subjects=2, **SMALL).events)
         assert label == index % 6
-
-
-def test_damage_is_found_byte_by_byte(faces):
-    found = open_recordings(faces)
-    assert find_damage(found) == []
-    path = faces / "recordings" / "3.npz"
-    path.write_bytes(path.read_bytes() + b"\0")
-    (faces / "recordings" / "5.npz").unlink()
-    assert [str(problem) for problem in find_damage(found)] == [
-        "recordings/3.npz: its SHA-256 is not that of the manifest",
-        "recordings/5.npz: No such file or directory",
-    ]
 
 
 def test_a_recording_of_another_member_is_not_read(faces):
