@@ -42,11 +42,11 @@ class Ready:
     how: str
 
 
-def _native(file: str, folder: Path, threads: int) -> Ready:
+def _native(file: str, folder: Path, threads: int, cpu: str = "native") -> Ready:
     from neurofer.backends import c
 
     program = program_file.read(folder / file)
-    network = c.load(program, threads=threads)
+    network = c.load(program, threads=threads, cpu=cpu)
     prepared = network.prepare(np.load(folder / X))
     return Ready(
         prepared.run, lambda _: _readout(program, prepared.outputs()), f"{network.version}, {threads} thread(s)"
@@ -157,6 +157,7 @@ _ORT = ("neurofer.backends.onnx_file", "onnxruntime")
 
 RUNTIMES: Mapping[str, Runtime] = {
     "native int8": Runtime(partial(_native, EXACT), _C),
+    "native int8, AVX2": Runtime(partial(_native, EXACT, cpu="x86-64-v3"), _C),
     "native float32": Runtime(partial(_native, PLAIN), _C),
     "SpikingJelly": Runtime(_spikingjelly, ("spikingjelly.activation_based.functional",)),
     "Norse": Runtime(partial(_steps, "norse"), ("neurofer.backends.norse",)),
