@@ -56,7 +56,8 @@ def run_tasks(
     check(engine, jobs)
     if engine == "ray":
         return _on_ray(task, items, jobs)
-    jobs = min(len(os.sched_getaffinity(0)) if jobs is None else jobs, len(items))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jobs = min(cores if jobs is None else jobs, len(items))
     return _on_processes(task, items, jobs) if jobs > 1 else ((place, task(item)) for place, item in enumerate(items))
 
 
