@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 test test-slow test-simulators: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-simulators check format docs-conformance bench
+.PHONY: help setup demo test test-slow test-simulators check format docs-conformance docs-native bench
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -51,6 +51,14 @@ format: setup ## format the code and sort its imports
 docs-conformance: setup ## measure every simulator that is set up, for docs/conformance.md
 	@$(BIN)/neurofer conformance --on all --markdown > docs/conformance.md.new || test $$? -eq 1
 	@mv docs/conformance.md.new docs/conformance.md
+
+docs-native: setup ## measure the native target, for docs/native.md and its picture
+	@{ echo "# The native target, measured"; echo; echo 'Made by `make docs-native`.'; echo; \
+	  echo '![Times over firing rates and input densities](native.svg)'; \
+	  for suite in native density scaling roof memory; do \
+	    echo; $(BIN)/neurofer bench --suite $$suite --markdown $$(test $$suite != density || echo --plot docs/native.svg) || exit 1; \
+	  done; } > docs/native.md.new
+	@mv docs/native.md.new docs/native.md
 
 bench: setup ## measure against the native frameworks
 	@$(BIN)/neurofer bench

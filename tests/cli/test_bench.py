@@ -37,8 +37,11 @@ def test_one_suite_is_shown_as_a_table(cli):
 
 def test_tables_are_markdown_if_asked_for(cli):
     lines = cli("bench", "--suite", "export", "--small", "--rounds", 1, "--markdown").out.splitlines()
-    assert lines[:3] == ["## export", "", "| network | work | median ms | min ms | ratio | goal |"]
-    assert lines[4].startswith("| spiking-fer | h5py | ")
+    assert lines[0] == "## export"
+    assert lines[2].startswith("The suite ``export``: ")
+    assert lines[4].startswith("`neurofer bench --suite export --rounds 1` on ")
+    assert lines[6] == "| network | work | median ms | min ms | ratio | goal |"
+    assert lines[8].startswith("| spiking-fer | h5py | ")
 
 
 @pytest.mark.parametrize(

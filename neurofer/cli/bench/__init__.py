@@ -1,25 +1,22 @@
 """``neurofer bench``: how long work takes, as ratios to the same work done otherwise, in one run.
 
-A suite is one file of this folder: a function ``rows(asked)`` and, where it is shown in columns of its own,
-``COLUMNS``.
+A suite is one file of this folder: a function ``rows(asked)`` and, where it has them, ``COLUMNS`` of its own and a
+function ``notes(rows)`` with sentences that follow the table. Its docstring introduces it in Markdown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.bench.measure import COLUMNS, Asked, Column, Row, machine
+from neurofer.cli.bench import tables
+from neurofer.cli.bench.measure import Asked, Row, machine
 from neurofer.cli.outcome import Outcome, note
 from neurofer.errors import MissingPackageError, UsageError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 Suite = Literal["counting", "data", "density", "export", "memory", "native", "roof", "scaling", "verify"]
 
@@ -59,7 +56,7 @@ def bench(
     rows: list[Row] = []
     for name in get_args(Suite) if suite is None else (suite,):
         try:
-            rows += [{"suite": name, **row} for row in _suite(name).rows(asked)]
+            rows += [{"suite": name, **row} for row in tables.module(name).rows(asked)]
         except MissingPackageError as error:
             if suite is not None:
                 raise
@@ -71,9 +68,12 @@ def bench(
         "suite": suite or "all",
         "threads": torch.get_num_threads(),
         "machine": machine(),
+        "rounds": rounds,
         "rows": rows,
     }
-    return Outcome(document, lambda console: (_print_markdown if markdown else _print)(console, document))
+    if markdown:
+        return Outcome(document, lambda console: console.print(tables.markdown(document), end=""))
+    return Outcome(document, lambda console: tables.show(console, document))
 
 
 def _refuse(suite: Suite | None, given: Mapping[str, tuple[object, Sequence[str]]]) -> None:
@@ -85,38 +85,3 @@ def _refuse(suite: Suite | None, given: Mapping[str, tuple[object, Sequence[str]
                 where=f"--suite {suite or 'all'}",
                 next_step=f"give --suite {suites[0]}",
             )
-
-
-def _suite(name: str) -> Any:
-    return import_module(f"neurofer.cli.bench.{name}")
-
-
-def _tables(document: dict[str, Any]) -> dict[str, tuple[tuple[Column, ...], list[Row]]]:
-    """Return columns and rows of each suite."""
-    names = dict.fromkeys(row["suite"] for row in document["rows"])
-    return {
-        name: (getattr(_suite(name), "COLUMNS", COLUMNS), [row for row in document["rows"] if row["suite"] == name])
-        for name in names
-    }
-
-
-def _print(console: Console, document: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    for columns, rows in _tables(document).values():
-        table = Table(box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column.title, justify="left" if column.words else "right", no_wrap=True)
-        for row in rows:
-            table.add_row(*(column.cell(row) for column in columns))
-        console.print(table)
-    console.print(document["machine"])
-
-
-def _print_markdown(console: Console, document: dict[str, Any]) -> None:
-    from neurofer.report.markdown import table
-
-    for name, (columns, rows) in _tables(document).items():
-        cells = ([column.cell(row) for column in columns] for row in rows)
-        console.print(f"## {name}\n\n{table([column.title for column in columns], cells)}\n")
-    console.print(document["machine"])

@@ -39,8 +39,6 @@ COLUMNS = (
     number("ratio", "ratio_to_native", ".2f"),
     Column("goal", lambda row: f">= {row['goal']:g}" if row["goal"] else ""),
     word("readout"),
-    word("weights"),
-    number("rate", "rate", ".3f"),
     Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.1f}"),
 )
 
@@ -110,3 +108,13 @@ def _readout(timed: Timed, happened: Activity) -> str:
         return "another network"
     expected = happened.plain if timed.runtime == "native float32" else happened.readout
     return "same" if np.allclose(timed.answer, expected, rtol=1e-3, atol=1e-3) else "differs"
+
+
+def notes(rows: list[Row]) -> Iterator[str]:
+    """Yield what was chosen for each runtime, why one did not run, and what the weights are."""
+    for network in dict.fromkeys(row["network"] for row in rows):
+        row = next(row for row in rows if row["network"] == network)
+        yield f"{network}: weights {row['weights']}; measured {row['rate']:.1%}"
+    said = dict.fromkeys((row["runtime"], row["how"] or f"not run: {row['reason']}") for row in rows)
+    for runtime in dict.fromkeys(runtime for runtime, _ in said):
+        yield f"{runtime}: {' | '.join(how for name, how in said if name == runtime)}"
