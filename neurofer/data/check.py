@@ -105,7 +105,7 @@ def _check_video(path: Path, progress: Progress) -> Checked:
 
 def _check_dataset(path: Path, progress: Progress) -> Checked:
     data = open_recordings(path)
-    problems = []
+    problems: list[Problem] = []
     for index in range(len(data)):
         problems += _recording_problems(data, index)
         progress(1)

@@ -23,8 +23,8 @@ _EDGE, _LINE, _CURVE = 10, 17, 90
 _ACROSS = 6
 """Frames in a line of the sheet of one recording."""
 
-_FASTEST, _SLOWEST = 40, 250
-"""Milliseconds of a frame of a moving picture."""
+_FASTEST, _SLOWEST = 4, 25
+"""Hundredths of a second that a frame of a moving picture lasts."""
 
 
 def sheet(rows: Sequence[Slices], path: Path, side: int) -> None:
@@ -56,7 +56,7 @@ def animation(rows: Sequence[Slices], path: Path, side: int) -> None:
     """
     frames = [_moment(rows, number, side) for number in range(len(rows[0].counts))]
     seconds = max(slices.seconds for slices in rows)
-    pause = int(np.clip(1000 * seconds / len(frames), _FASTEST, _SLOWEST))
+    pause = 10 * round(float(np.clip(100 * seconds / len(frames), _FASTEST, _SLOWEST)))  # GIF counts hundredths
     from PIL import Image
 
     colours = Image.new("P", (1, 1))
