@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Literal, TypeVar, get_args
 
+from neurofer import resources
 from neurofer.errors import MissingPackageError, NeuroferError, UsageError
 
 Engine = Literal["processes", "ray"]
@@ -56,8 +57,7 @@ def run_tasks(
     check(engine, jobs)
     if engine == "ray":
         return _on_ray(task, items, jobs)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = min(cores if jobs is None else jobs, len(items))
+    jobs = min(resources.cores() if jobs is None else jobs, len(items))
     return _on_processes(task, items, jobs) if jobs > 1 else ((place, task(item)) for place, item in enumerate(items))
 
 

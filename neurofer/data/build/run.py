@@ -74,12 +74,10 @@ def build(
     check(source)
     engines.check(engine, jobs)
     folder, plan = Path(folder), make_plan(source)
-    try:
-        (folder / RECORDINGS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    _make_folder(folder)
     with locked(folder):
         _claim(folder, plan)
+        _make_folder(folder / RECORDINGS)
         _sweep(folder)
         recordings, failures = _make(source, folder, jobs, engine, progress)
         if failures and not (leave_out and recordings):
@@ -95,6 +93,13 @@ def build(
         _sweep(folder)
         (folder / PLAN).unlink(missing_ok=True)
     return manifest
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _claim(folder: Path, plan: Plan) -> None:

@@ -183,7 +183,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("the only copy")
     with pytest.raises(UsageError, match=r"holds something else: such as thesis\.txt"):
         build(small(), tmp_path, jobs=1)
-    assert (tmp_path / "thesis.txt").read_text() == "the only copy"
+    assert contents(tmp_path) == {"thesis.txt": b"the only copy"}
+    assert len(list(tmp_path.iterdir())) == 1
     (tmp_path / "other" / "recordings").mkdir(parents=True)
     (tmp_path / "other" / "recordings" / "0.npz").write_bytes(b"")
     with pytest.raises(UsageError, match="recordings without a manifest"):
