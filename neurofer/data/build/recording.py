@@ -82,7 +82,7 @@ def _present(path: Path) -> tuple[bytes, NDArray[Any]] | None:
     try:
         content = path.read_bytes()
         events = read_events(path, kind="npz")
-    except (FileNotFoundError, ReadError):
+    except (OSError, ReadError):
         return None
     return (content, events) if encode(events) == content else None
 

@@ -96,7 +96,7 @@ def files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """All visible folders below a folder and itself, by name, whatever links lead in circles."""
+    """A folder and all visible ones below it, by name; links are not followed, for they may lead in circles."""
     yield folder
     for path in subfolders(folder):
         if not path.is_symlink():

@@ -43,7 +43,10 @@ def find(layout: str, folder: str | Path, **options: str) -> Found:
         raise ReadError("there is no such folder", where=str(folder), next_step="check the path")
     if options and layout != "casia":
         raise UsageError(f"{LAYOUTS[layout]} has no {' and no '.join(options)}", next_step="leave it out")
-    found: Found = _module(layout).find_clips(folder, **options)
+    try:
+        found: Found = _module(layout).find_clips(folder, **options)
+    except OSError as error:
+        raise ReadError("the folder cannot be read", where=str(error.filename), why=error.strerror or "") from error
     return found
 
 

@@ -242,6 +242,14 @@ def test_a_full_disk_is_one_error_and_the_build_goes_on_later(straight, tmp_path
     assert contents(folder) == contents(straight)
 
 
+def test_a_recording_that_cannot_be_written_stops_the_build(tmp_path):
+    build(small(6), tmp_path / "set", jobs=1)
+    (tmp_path / "set" / "recordings" / "2.npz").unlink()
+    (tmp_path / "set" / "recordings" / "2.npz").mkdir()
+    with pytest.raises(WriteError, match=r"recordings/2\.npz: cannot write: Is a directory"):
+        build(small(6), tmp_path / "set", jobs=1)
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="cannot write"):
