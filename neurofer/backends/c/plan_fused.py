@@ -67,8 +67,17 @@ def fused(stage: Compute, steps: int) -> Fused | None:
 
 def _scratch(stage: Compute, steps: int) -> Buffer:
     """Return the room in which a kernel works."""
-    grid, kernel = stage.reads[0].layout, stage.terms[0].window.kernel[0]
-    one, many = (rows.scratch_words(kernel, grid.channels, grid.width, t, len(stage.terms)) for t in (1, steps))
+    grid, out, window = stage.reads[0].layout, stage.layout, stage.terms[0].window
+    sizes = rows.Window(
+        window.kernel,
+        window.stride,
+        window.pad,
+        window.dilation,
+        grid.channels,
+        (grid.height, grid.width),
+        (out.height, out.width),
+    )
+    one, many = (rows.scratch_words(sizes, t, len(stage.terms)) for t in (1, steps))
     return Buffer(f"{stage.scratch.name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
 
 

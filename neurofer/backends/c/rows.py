@@ -25,7 +25,15 @@ _WORD = 8
 _BIAS = 128
 """Added to int8 weights: bytes without sign are summed several to a register."""
 
-_FILES = ("types.h", "planes.h", "fire.h", "pool.h", "layer_plain.h")
+_PLAIN = ("types.h", "planes.h", "fire.h", "pool.h", "layer_plain.h")
+_VECTOR = ("job.h", "lists.h", "layer_events.h", "layer_tables.h")
+"""Files in the order in which they need each other; those of the vector builds stand behind ``#if``."""
+
+_TABLE_BITS, _TABLE_INPUTS = 7, 256
+"""Of ``layer_tables.h``: inputs in a group, most inputs of a window."""
+
+_TILE = 96 * 1024
+"""Of ``layer_events.h``: entries at which a tile ends."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,28 @@ class Rows:
     last: int
 
 
+@dataclass(frozen=True)
+class Window:
+    """The sizes of a layer that its room to work in depends on; pairs are (y, x)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int]
+    dilation: tuple[int, int]
+    channels: int
+    read: tuple[int, int]
+    out: tuple[int, int]
+
+
 def kernels() -> str:
     """Return the C text of all kernels, in the order in which they need each other."""
-    folder = resources.files("neurofer.backends.c") / "kernels"
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in _FILES)
+    vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else", _text("simd_vector.h"), "#endif"]
+    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), "#endif", _text("layer.h")]
+    return "\n".join(parts)
+
+
+def _text(name: str) -> str:
+    return (resources.files("neurofer.backends.c") / "kernels" / name).read_text(encoding="utf-8")
 
 
 def pack(weight: NDArray[Any]) -> Rows:
@@ -59,8 +85,8 @@ def pack(weight: NDArray[Any]) -> Rows:
     """
     if weight.dtype not in (np.int8, np.float32):
         raise TypeError(f"weights must be int8 or float32, are {weight.dtype}")
-    outputs, channels, _, kernel_x = weight.shape
-    by_column = channels * kernel_x > BY_ROW
+    outputs, channels, kernel_y, kernel_x = weight.shape
+    by_column = not _tabulated(channels, kernel_y, kernel_x)
     table = weight.transpose((3, 2, 1, 0) if by_column else (2, 3, 1, 0)).reshape(-1, outputs)
     if weight.dtype == np.int8:
         table = np.concatenate([table, np.zeros((1, outputs), np.int8)])
@@ -70,7 +96,8 @@ def pack(weight: NDArray[Any]) -> Rows:
     padded = np.concatenate([table, padding.astype(table.dtype)], axis=1)
     blocks = [padded[:, start : start + BLOCK] for start in range(0, outputs, BLOCK)]
     blocks[-1] = blocks[-1][:, :last]
-    return Rows(np.concatenate([block.ravel() for block in blocks]), by_column, last)
+    behind = np.zeros(BLOCK, padded.dtype)  # whole registers are read also of narrow rows
+    return Rows(np.concatenate([*(block.ravel() for block in blocks), behind]), by_column, last)
 
 
 def last_lanes(outputs: int) -> int:
@@ -79,7 +106,21 @@ def last_lanes(outputs: int) -> int:
     return BLOCK if rest >= 48 else -(rest // -_WORD) * _WORD
 
 
-def scratch_words(kernel_y: int, channels: int, width: int, steps: int, terms: int) -> int:
-    """Return the 64-bit words of scratch a layer may need in the vector builds; the plain build needs none."""
-    del kernel_y, channels, width, steps, terms
-    return 0
+def _tabulated(channels: int, kernel_y: int, kernel_x: int) -> bool:
+    """Whether windows are looked up in tables, row by row."""
+    return channels * kernel_x <= BY_ROW and channels * kernel_x * kernel_y <= _TABLE_INPUTS
+
+
+def scratch_words(window: Window, steps: int, terms: int) -> int:
+    """Return how many 64-bit words of scratch a layer needs in the vector builds; the plain build needs none."""
+    (kernel_y, kernel_x), (height, width) = window.kernel, window.out
+    inputs = window.channels * kernel_x
+    if _tabulated(window.channels, *window.kernel):
+        groups = -(inputs // -_TABLE_BITS)
+        tables = kernel_y * groups * ((1 << -(inputs // -groups)) + 5) * 16
+        reach = max((width - 1) * window.stride[1] + kernel_x, window.pad[1] + window.read[1])
+        rows = (height - 1) * window.stride[0] + (kernel_y - 1) * window.dilation[0] + 1
+        return tables + steps * terms * rows * (-(reach * window.channels // -64) + 2)
+    starts = height * steps * (window.read[1] + 1)
+    band = terms * kernel_y * window.channels * window.read[1]
+    return -(starts // -2) + (_TILE + steps * band + 2 * BLOCK) // 4

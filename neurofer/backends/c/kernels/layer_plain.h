@@ -137,13 +137,12 @@ NF_KERNEL void nf_pixel_f32(const nf_layer *layer, const nf_source *source, int3
             drive[i] += layer->bias[first + i];
 }
 
-/* A layer and the neurons behind it. `state` keeps the membranes [y][x][c] between calls; NULL starts them anew. */
-NF_KERNEL void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
-                        uint64_t *out, uint64_t *scratch)
+/* A layer and the neurons behind it. `state` keeps the membranes [y][x][c] between calls; NULL starts them anew. The
+   plane is clear. */
+NF_KERNEL void nf_layer_plain(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
+                              uint64_t *out)
 {
     const nf_shape shape = layer->out;
-    (void)scratch;
-    nf_clear(shape, source->steps, out);
     for (int32_t pixel = 0; pixel < shape.height * shape.width; pixel++)
         for (int32_t c = 0; c < shape.channels; c += 64) {
             const int32_t count = nf_least(64, shape.channels - c);

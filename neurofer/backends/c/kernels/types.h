@@ -1,9 +1,26 @@
 /* What the kernels are told: shapes, layers and neurons. Needs <stdint.h>, <stddef.h> and <string.h>. */
 
+/* The build: NF_BYTES is the width of the vectors, 0 for plain C. */
+#if defined(NEUROFER_PLAIN) || defined(NEUROFER_DENSE) || !defined(__GNUC__)
+#define NF_BYTES 0
+#elif defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VBMI2__) && defined(__BMI2__)
+#define NF_BYTES 64
+#elif defined(__AVX2__)
+#define NF_BYTES 32
+#elif defined(__SSE2__) || defined(__ARM_NEON)
+#define NF_BYTES 16
+#else
+#define NF_BYTES 0
+#endif
+#if NF_BYTES == 64
+#include <immintrin.h>
+#endif
+
 /* A program seldom needs every kernel. */
 #if defined(__GNUC__)
 #define NF_KERNEL static __attribute__((unused))
-#define NF_INLINE static inline __attribute__((unused))
+#define NF_APART static __attribute__((unused, noinline))
+#define NF_INLINE static inline __attribute__((always_inline, unused))
 #else
 #define NF_KERNEL static
 #define NF_INLINE static inline

@@ -1,0 +1,88 @@
+/* What the integer layers of the vector builds share. */
+
+/* to = the sum of the rows that `count` entries name, less `base` each. Not inlined: the loop needs the registers. */
+NF_APART void nf_sum_whole(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, nf_ints64 *to)
+{
+    nf_sum_scaled(block, entries, count, base, 8, to); /* rows of 64 bytes: a scale that addresses have */
+}
+
+NF_APART void nf_sum_narrow(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, nf_ints64 *to)
+{
+    nf_sum_scaled(block, entries, count, base, block->scale, to);
+}
+
+/* A layer, its neurons, and where their membranes and spikes go. */
+typedef struct {
+    const nf_layer *layer;
+    const nf_neuron_i32 *neuron;
+    int32_t steps;
+    int32_t *state;
+    uint64_t *out;
+} nf_job;
+
+NF_INLINE const uint8_t *nf_block_weights(const nf_layer *layer, int32_t first)
+{
+    return (const uint8_t *)layer->rows + (size_t)(nf_window_rows(layer) + 1) * (size_t)first;
+}
+
+/* Values of `count` (at most 64) channels from `first` on, in the order of the lanes. */
+NF_INLINE nf_ints64 nf_spread(nf_ints of, int32_t first, int32_t count)
+{
+    int32_t values[64] = {0};
+    nf_ints64 spread;
+    for (int32_t i = 0; i < count; i++)
+        values[nf_place(i)] = nf_int(of, 0, first + i);
+    memcpy(&spread, values, sizeof spread);
+    return spread;
+}
+
+NF_INLINE nf_neurons64 nf_load_neurons(const nf_neuron_i32 *neuron, int32_t first, int32_t count)
+{
+    const int32_t plain = !neuron->soft && neuron->leak_mul == 1 && !neuron->leak_shift && !neuron->in_shift;
+    const nf_neurons64 loaded = {nf_spread(neuron->bias, first, count),
+                                 nf_spread(neuron->theta, first, count),
+                                 nf_spread(neuron->reset, first, count),
+                                 nf_spread(neuron->start, first, count),
+                                 neuron->leak_mul,
+                                 neuron->leak_shift,
+                                 neuron->in_shift,
+                                 neuron->soft,
+                                 plain};
+    return loaded;
+}
+
+NF_INLINE nf_ints64 nf_load_membranes(const nf_job *job, const nf_neurons64 *neurons, int32_t first, int32_t y, int32_t x)
+{
+    const nf_shape shape = job->layer->out;
+    if (!job->state)
+        return neurons->start;
+    const nf_ints membranes = {job->state + (y * shape.width + x) * shape.channels, 1, 0};
+    return nf_spread(membranes, first, nf_least(64, shape.channels - first));
+}
+
+NF_INLINE void nf_save_membranes(const nf_job *job, const nf_ints64 *v, int32_t first, int32_t y, int32_t x)
+{
+    const nf_shape shape = job->layer->out;
+    if (job->state) {
+        int32_t values[64], *to = job->state + (y * shape.width + x) * shape.channels + first;
+        memcpy(values, v, sizeof values);
+        for (int32_t i = 0; i < nf_least(64, shape.channels - first); i++)
+            to[i] = values[nf_place(i)];
+    }
+}
+
+/* Writes the spikes of a block; the plane is clear where channels do not fill its words. */
+NF_INLINE void nf_put_block(const nf_job *job, int32_t t, int32_t y, int32_t x, int32_t first, uint64_t spikes)
+{
+    const nf_shape shape = job->layer->out;
+    uint64_t *row = job->out + (t * shape.height + y) * shape.stride;
+    const int32_t at = x * shape.channels + first, shift = at & 63, count = nf_least(64, shape.channels - first);
+    if (shape.channels % 64 == 0) {
+        row[at >> 6] = spikes;
+        return;
+    }
+    spikes &= ~(uint64_t)0 >> (64 - count);
+    row[at >> 6] |= spikes << shift;
+    if (shift + count > 64)
+        row[(at >> 6) + 1] |= spikes >> (64 - shift);
+}

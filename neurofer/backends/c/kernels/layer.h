@@ -1,0 +1,43 @@
+/* An integer layer and the neurons behind it: which kernel takes it. Only the speed depends on that, no bit. */
+
+#if NF_BYTES
+NF_INLINE int32_t nf_is_per_channel(const nf_neuron_i32 *neuron)
+{
+    return !(neuron->bias.per_pixel | neuron->theta.per_pixel | neuron->reset.per_pixel | neuron->start.per_pixel);
+}
+
+/* Whether the entries of lists reach all rows of a window. */
+NF_INLINE int32_t nf_has_lists(const nf_layer *layer, const nf_source *source)
+{
+    return layer->by_column && layer->dilation_x == 1 && nf_window_rows(layer) < 8192
+           && layer->kernel_y * source->terms <= NF_BAND_ROWS;
+}
+
+/* Whether the sums of a window fit 16 bits. */
+NF_INLINE int32_t nf_has_tables(const nf_layer *layer, const nf_source *source)
+{
+    return !layer->by_column && layer->dilation_x == 1 && nf_window_rows(layer) * source->terms <= 256;
+}
+#endif
+
+/* `state` keeps the membranes [y][x][c] between calls; NULL starts them anew. */
+NF_KERNEL void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
+                           uint64_t *out, uint64_t *scratch)
+{
+    (void)scratch;
+#if NF_BYTES
+    const nf_job job = {layer, neuron, source->steps, state, out};
+    if (layer->out.channels % 64)
+        nf_clear(layer->out, source->steps, out);
+    if (nf_is_per_channel(neuron) && nf_has_lists(layer, source)) {
+        nf_layer_events(&job, source, scratch);
+        return;
+    }
+    if (nf_is_per_channel(neuron) && nf_has_tables(layer, source)) {
+        nf_layer_tables(&job, source, scratch);
+        return;
+    }
+#endif
+    nf_clear(layer->out, source->steps, out);
+    nf_layer_plain(layer, neuron, source, state, out);
+}

@@ -1,0 +1,17 @@
+/* What the vector builds have in common: 64 outputs at a time, in an order that bytes widen to without shuffles. */
+
+/* 64 values of 32 bits: outputs 0 4 8 .. 60, then 1 5 .. 61, 2 6 .. 62, 3 7 .. 63. */
+NF_INLINE int32_t nf_place(int32_t output)
+{
+    return output % 4 * 16 + output / 4;
+}
+
+/* What is summed for a block of outputs. `scale`: an eighth of a row's bytes; `zero_row`: the entry (8 * row) of the
+   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every 8 rows. */
+typedef struct {
+    const uint8_t *weights;
+    const char *ahead, *ahead_end;
+    size_t scale;
+    int32_t ahead_step;
+    uint16_t zero_row;
+} nf_block;

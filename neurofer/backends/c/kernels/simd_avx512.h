@@ -1,0 +1,167 @@
+/* 64 outputs at a time with AVX-512 (VBMI2). */
+
+typedef struct {
+    __m512i lane[4];
+} nf_ints64;
+
+/* 64 sums of 16 bits: of the even outputs, and of the odd ones. */
+typedef struct {
+    __m512i even, odd;
+} nf_sums64;
+
+/* Appends the positions of the bits of `word` to `to`, as base + 8 * position; returns the end. Writes up to
+   NF_DECODE_SLACK entries behind the end. */
+NF_INLINE uint16_t *nf_decode(uint64_t word, uint32_t base, uint16_t *to)
+{
+    static const uint8_t positions[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                          16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                          32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                          48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    const __m512i found = _mm512_maskz_compress_epi8(word, _mm512_loadu_si512(positions));
+    const __m512i offset = _mm512_set1_epi16((int16_t)(uint16_t)base);
+    const int32_t count = (int32_t)_mm_popcnt_u64(word);
+    const __m512i low = _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(found)), 3);
+    _mm512_storeu_si512(to, _mm512_add_epi16(low, offset));
+    if (count > 32) {
+        const __m512i high = _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(found, 1)), 3);
+        _mm512_storeu_si512(to + 32, _mm512_add_epi16(high, offset));
+    }
+    return to + count;
+}
+
+NF_INLINE nf_sums64 nf_no_sums(void)
+{
+    const nf_sums64 sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    return sums;
+}
+
+NF_INLINE nf_sums64 nf_plus(nf_sums64 a, nf_sums64 b)
+{
+    const nf_sums64 sums = {_mm512_add_epi16(a.even, b.even), _mm512_add_epi16(a.odd, b.odd)};
+    return sums;
+}
+
+/* A row of weights as sums. */
+NF_INLINE nf_sums64 nf_row_sums(const uint8_t *row)
+{
+    const __m512i bytes = _mm512_loadu_si512(row), bias = _mm512_set1_epi16(128);
+    const nf_sums64 sums = {_mm512_sub_epi16(_mm512_and_si512(bytes, _mm512_set1_epi16(255)), bias),
+                            _mm512_sub_epi16(_mm512_srli_epi16(bytes, 8), bias)};
+    return sums;
+}
+
+/* to + sums */
+NF_INLINE nf_ints64 nf_plus_sums(nf_ints64 to, nf_sums64 sums)
+{
+    to.lane[0] = _mm512_add_epi32(to.lane[0], _mm512_srai_epi32(_mm512_slli_epi32(sums.even, 16), 16));
+    to.lane[1] = _mm512_add_epi32(to.lane[1], _mm512_srai_epi32(_mm512_slli_epi32(sums.odd, 16), 16));
+    to.lane[2] = _mm512_add_epi32(to.lane[2], _mm512_srai_epi32(sums.even, 16));
+    to.lane[3] = _mm512_add_epi32(to.lane[3], _mm512_srai_epi32(sums.odd, 16));
+    return to;
+}
+
+NF_INLINE nf_ints64 nf_no_ints(void)
+{
+    const nf_ints64 none = {{_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()}};
+    return none;
+}
+
+/* Sums of bytes by pairs, modulo 2^16: of the words (byte 0 + 256 * byte 1), and of their high bytes. */
+typedef struct {
+    __m512i words, highs;
+} nf_pair_sum;
+
+NF_INLINE nf_pair_sum nf_add_bytes(nf_pair_sum sum, const uint8_t *row)
+{
+    const __m512i bytes = _mm512_loadu_si512(row);
+    sum.words = _mm512_add_epi16(sum.words, bytes);
+    sum.highs = _mm512_add_epi16(sum.highs, _mm512_srli_epi16(bytes, 8));
+    /* Keeps the compiler from adding rows to each other first, which costs it its registers. */
+    __asm__("" : "+v"(sum.words), "+v"(sum.highs));
+    return sum;
+}
+
+/* The sums of `rows` rows: the odd outputs are the high bytes, the even ones the words less 256 times those, each less
+   128 a row. Exact for up to 256 rows of weights from -128 to 127, whatever the words do in between: 256 * -128 =
+   -2^15 and 256 * 127 < 2^15. */
+NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum a, nf_pair_sum b, int32_t rows)
+{
+    const __m512i bias = _mm512_set1_epi16((int16_t)(128 * rows)), highs = _mm512_add_epi16(a.highs, b.highs);
+    const __m512i words = _mm512_add_epi16(a.words, b.words);
+    const nf_sums64 sums = {_mm512_sub_epi16(_mm512_sub_epi16(words, _mm512_slli_epi16(highs, 8)), bias),
+                            _mm512_sub_epi16(highs, bias)};
+    return sums;
+}
+
+/* Adds the rows that 8 entries of 16 bits name, by turns to two sums: additions take two cycles. */
+NF_INLINE void nf_add_eight(nf_pair_sum *a, nf_pair_sum *b, const uint8_t *weights, __m128i entries, size_t scale)
+{
+    const uint64_t low = (uint64_t)_mm_cvtsi128_si64(entries), high = (uint64_t)_mm_extract_epi64(entries, 1);
+    *a = nf_add_bytes(*a, weights + (low & 0xffff) * scale);
+    *b = nf_add_bytes(*b, weights + (low >> 16 & 0xffff) * scale);
+    *a = nf_add_bytes(*a, weights + (low >> 32 & 0xffff) * scale);
+    *b = nf_add_bytes(*b, weights + (low >> 48) * scale);
+    *a = nf_add_bytes(*a, weights + (high & 0xffff) * scale);
+    *b = nf_add_bytes(*b, weights + (high >> 16 & 0xffff) * scale);
+    *a = nf_add_bytes(*a, weights + (high >> 32 & 0xffff) * scale);
+    *b = nf_add_bytes(*b, weights + (high >> 48) * scale);
+}
+
+NF_INLINE void nf_sum_scaled(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, size_t scale,
+                             nf_ints64 *to)
+{
+    const __m128i first = _mm_set1_epi16((int16_t)base), pad = _mm_set1_epi16((int16_t)block->zero_row);
+    const uint8_t *weights = block->weights;
+    const char *ahead = block->ahead;
+    nf_ints64 drive = nf_no_ints();
+    for (; count > 0; count -= 256) {
+        const int32_t part = nf_least(count, 256);
+        const uint16_t *end = entries + (part & ~7);
+        nf_pair_sum a = {_mm512_setzero_si512(), _mm512_setzero_si512()}, b = a;
+        for (; entries < end; entries += 8) {
+            nf_add_eight(&a, &b, weights, _mm_sub_epi16(_mm_loadu_si128((const __m128i *)(const void *)entries), first), scale);
+            _mm_prefetch(ahead, _MM_HINT_T1);
+            ahead += block->ahead_step;
+        }
+        if (part & 7) {
+            const __mmask8 rest = (__mmask8)((1u << (part & 7)) - 1);
+            const __m128i last = _mm_loadu_si128((const __m128i *)(const void *)entries);
+            nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, rest, last, first), scale);
+        }
+        drive = nf_plus_sums(drive, nf_unpaired(a, b, (part + 7) & ~7));
+    }
+    block->ahead = ahead;
+    if (ahead >= block->ahead_end)
+        block->ahead_step = 0;
+    *to = drive;
+}
+
+/* Neurons of a block, with their parameters in the order of the lanes. */
+typedef struct {
+    nf_ints64 bias, theta, reset, start;
+    int32_t leak_mul, leak_shift, in_shift, soft;
+    int32_t plain; /* hard reset, no leak, no shift */
+} nf_neurons64;
+
+/* One step of 64 neurons: v = the next membranes; returns the spikes. */
+NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive, nf_ints64 *v)
+{
+    static const uint64_t every_fourth = 0x1111111111111111u;
+    uint64_t spikes = 0;
+    for (int32_t i = 0; i < 4; i++) {
+        __m512i x = drive->lane[i], u = v->lane[i];
+        if (!neurons->plain) {
+            x = _mm512_sllv_epi32(x, _mm512_set1_epi32(neurons->in_shift));
+            u = _mm512_mullo_epi32(_mm512_srav_epi32(u, _mm512_set1_epi32(neurons->leak_shift)),
+                                   _mm512_set1_epi32(neurons->leak_mul));
+        }
+        u = _mm512_add_epi32(_mm512_add_epi32(u, x), neurons->bias.lane[i]);
+        const __mmask16 fired = _mm512_cmpge_epi32_mask(u, neurons->theta.lane[i]);
+        if (neurons->plain || !neurons->soft)
+            v->lane[i] = _mm512_mask_mov_epi32(u, fired, neurons->reset.lane[i]);
+        else
+            v->lane[i] = _mm512_mask_sub_epi32(u, fired, u, neurons->reset.lane[i]);
+        spikes |= _pdep_u64(fired, every_fourth << i);
+    }
+    return spikes;
+}

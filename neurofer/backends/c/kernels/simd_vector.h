@@ -1,0 +1,170 @@
+/* 64 outputs at a time with the compiler's vectors of NF_BYTES bytes (AVX2, SSE2, NEON, ...). */
+
+#define NF_VECTORS (64 / NF_BYTES) /* that hold 64 bytes */
+typedef uint16_t nf_u16s __attribute__((vector_size(NF_BYTES)));
+typedef uint32_t nf_u32s __attribute__((vector_size(NF_BYTES)));
+typedef int32_t nf_i32s __attribute__((vector_size(NF_BYTES)));
+typedef uint64_t nf_u64s __attribute__((vector_size(NF_BYTES)));
+
+typedef struct {
+    nf_i32s lane[4 * NF_VECTORS];
+} nf_ints64;
+
+/* 64 sums of 16 bits: of the even outputs, and of the odd ones. */
+typedef struct {
+    nf_u16s even[NF_VECTORS], odd[NF_VECTORS];
+} nf_sums64;
+
+/* Appends the positions of the bits of `word` to `to`, as base + 8 * position; returns the end. Writes up to
+   NF_DECODE_SLACK entries behind the end. */
+NF_INLINE uint16_t *nf_decode(uint64_t word, uint32_t base, uint16_t *to)
+{
+    for (; word; word &= word - 1)
+        *to++ = (uint16_t)(base + 8 * (uint32_t)__builtin_ctzll(word));
+    return to;
+}
+
+NF_INLINE nf_sums64 nf_no_sums(void)
+{
+    nf_sums64 sums;
+    memset(&sums, 0, sizeof sums);
+    return sums;
+}
+
+NF_INLINE nf_sums64 nf_plus(nf_sums64 a, nf_sums64 b)
+{
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        a.even[i] += b.even[i];
+        a.odd[i] += b.odd[i];
+    }
+    return a;
+}
+
+NF_INLINE nf_u16s nf_load_bytes(const uint8_t *from)
+{
+    nf_u16s bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return bytes;
+}
+
+/* A row of weights as sums. */
+NF_INLINE nf_sums64 nf_row_sums(const uint8_t *row)
+{
+    nf_sums64 sums;
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        const nf_u16s bytes = nf_load_bytes(row + i * NF_BYTES);
+        sums.even[i] = (bytes & 255) - 128;
+        sums.odd[i] = (bytes >> 8) - 128;
+    }
+    return sums;
+}
+
+/* to + sums */
+NF_INLINE nf_ints64 nf_plus_sums(nf_ints64 to, nf_sums64 sums)
+{
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        const nf_i32s even = (nf_i32s)sums.even[i], odd = (nf_i32s)sums.odd[i];
+        to.lane[i] += (nf_i32s)((nf_u32s)even << 16) >> 16;
+        to.lane[NF_VECTORS + i] += (nf_i32s)((nf_u32s)odd << 16) >> 16;
+        to.lane[2 * NF_VECTORS + i] += even >> 16;
+        to.lane[3 * NF_VECTORS + i] += odd >> 16;
+    }
+    return to;
+}
+
+NF_INLINE nf_ints64 nf_no_ints(void)
+{
+    nf_ints64 none;
+    memset(&none, 0, sizeof none);
+    return none;
+}
+
+/* Sums of bytes by pairs, modulo 2^16: of the words (byte 0 + 256 * byte 1), and of their high bytes. */
+typedef struct {
+    nf_u16s words[NF_VECTORS], highs[NF_VECTORS];
+} nf_pair_sum;
+
+NF_INLINE nf_pair_sum nf_add_bytes(nf_pair_sum sum, const uint8_t *row)
+{
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        const nf_u16s bytes = nf_load_bytes(row + i * NF_BYTES);
+        sum.words[i] += bytes;
+        sum.highs[i] += bytes >> 8;
+    }
+    return sum;
+}
+
+/* The sums of `rows` rows: the odd outputs are the high bytes, the even ones the words less 256 times those, each less
+   128 a row. Exact for up to 256 rows of weights from -128 to 127, whatever the words do in between: 256 * -128 =
+   -2^15 and 256 * 127 < 2^15. */
+NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
+{
+    const uint16_t bias = (uint16_t)(128 * rows);
+    nf_sums64 sums;
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        sums.even[i] = sum.words[i] - (sum.highs[i] << 8) - bias;
+        sums.odd[i] = sum.highs[i] - bias;
+    }
+    return sums;
+}
+
+NF_INLINE void nf_sum_scaled(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, size_t scale,
+                             nf_ints64 *to)
+{
+    const uint8_t *weights = block->weights;
+    const char *ahead = block->ahead;
+    nf_ints64 drive = nf_no_ints();
+    for (; count > 0; count -= 256) {
+        const int32_t part = nf_least(count, 256);
+        const uint16_t *end = entries + (part & ~3);
+        nf_pair_sum sum;
+        memset(&sum, 0, sizeof sum);
+        for (; entries < end; entries += 4) {
+            for (int32_t i = 0; i < 4; i++)
+                sum = nf_add_bytes(sum, weights + (uint16_t)(entries[i] - base) * scale);
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += block->ahead_step;
+        }
+        for (end += part & 3; entries < end; entries++)
+            sum = nf_add_bytes(sum, weights + (uint16_t)(*entries - base) * scale);
+        drive = nf_plus_sums(drive, nf_unpaired(sum, part));
+    }
+    block->ahead = ahead;
+    if (ahead >= block->ahead_end)
+        block->ahead_step = 0;
+    *to = drive;
+}
+
+/* Neurons of a block, with their parameters in the order of the lanes. */
+typedef struct {
+    nf_ints64 bias, theta, reset, start;
+    int32_t leak_mul, leak_shift, in_shift, soft;
+    int32_t plain; /* hard reset, no leak, no shift */
+} nf_neurons64;
+
+/* One step of 64 neurons: v = the next membranes; returns the spikes. */
+NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive, nf_ints64 *v)
+{
+    nf_i32s fours[NF_VECTORS]; /* spikes of 4 neighbouring outputs in each lane */
+    memset(fours, 0, sizeof fours);
+    for (int32_t i = 0; i < 4 * NF_VECTORS; i++) {
+        nf_i32s x = drive->lane[i], u = v->lane[i];
+        if (!neurons->plain) {
+            x = x << neurons->in_shift;
+            u = (u >> neurons->leak_shift) * neurons->leak_mul;
+        }
+        u = u + x + neurons->bias.lane[i];
+        const nf_i32s fired = u >= neurons->theta.lane[i], reset = neurons->reset.lane[i];
+        v->lane[i] = neurons->plain || !neurons->soft ? (u & ~fired) | (reset & fired) : u - (reset & fired);
+        const int32_t bit = 1 << i / NF_VECTORS;
+        fours[i % NF_VECTORS] |= fired & bit;
+    }
+    /* Two lanes to a byte at the bottom of 64 bits, then the bytes behind each other. */
+    uint64_t spikes = 0;
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        const nf_u64s pairs = (nf_u64s)fours[i], bytes = (pairs | pairs >> 28) & 255;
+        for (int32_t j = 0; j < NF_BYTES / 8; j++)
+            spikes |= bytes[j] << 8 * (i * NF_BYTES / 8 + j);
+    }
+    return spikes;
+}

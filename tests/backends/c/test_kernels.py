@@ -1,0 +1,297 @@
+"""Every kernel in every build, against sums of numpy in int64 and float32."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from neurofer.backends.c import rows
+from tests.backends.c import kernel_calls as k
+
+Array = NDArray[Any]
+
+_BUILDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "native": ("gcc", ("-march=native",)),
+    "avx2": ("gcc", ("-mavx2",)),
+    "plain": ("gcc", ("-DNEUROFER_PLAIN",)),
+    "dense": ("gcc", ("-DNEUROFER_DENSE",)),
+    "sse2-clang": ("clang-14", ("-msse2",)),
+    "native-clang": ("clang-14", ("-march=native",)),
+    "avx2-clang": ("clang-14", ("-mavx2",)),
+}
+
+
+@pytest.fixture(params=_BUILDS)
+def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> k.Kernels:
+    compiler, flags = _BUILDS[request.param]
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    return k.build(_folder(tmp_path_factory), compiler, flags)
+
+
+def _folder(factory: pytest.TempPathFactory) -> Path:
+    folder = factory.getbasetemp() / "kernels"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer; pairs are (y, x), the image is [channels, height, width]."""
+
+    image: tuple[int, int, int]
+    outputs: int
+    kernel: tuple[int, int] = (3, 3)
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    terms: int = 1
+    steps: int = 3
+    density: float = 0.2
+
+    @property
+    def out(self) -> tuple[int, int, int]:
+        reach = [d * (n - 1) + 1 for d, n in zip(self.dilation, self.kernel, strict=True)]
+        sizes = zip(self.image[1:], self.pad, reach, self.stride, strict=True)
+        height, width = ((n + 2 * p - r) // s + 1 for n, p, r, s in sizes)
+        return self.outputs, height, width
+
+    def spikes(self, generator: np.random.Generator) -> list[Array]:
+        shape = (self.steps, *self.image)
+        return [(generator.random(shape) < self.density).astype(np.uint8) for _ in range(self.terms)]
+
+    def weight(self, generator: np.random.Generator) -> Array:
+        """Weights with whole rows of the extremes -128 and 127."""
+        weight = generator.integers(-128, 128, (self.outputs, self.image[0], *self.kernel)).astype(np.int8)
+        weight[generator.random(self.outputs) < 0.2] = -128
+        weight[generator.random(self.outputs) < 0.2] = 127
+        return weight
+
+    def layer(self, packed: rows.Rows) -> k.Layer:
+        made = k.Layer(k.shape_of(*self.image), k.shape_of(*self.out))
+        for name in ("kernel", "stride", "pad", "dilation"):
+            made.__setattr__(f"{name}_y", getattr(self, name)[0])
+            made.__setattr__(f"{name}_x", getattr(self, name)[1])
+        made.by_column, made.last = packed.by_column, packed.last
+        made.rows = made.float_rows = packed.data.ctypes.data
+        made.next, made.next_bytes = packed.data.ctypes.data, packed.data.nbytes
+        return made
+
+    def scratch(self) -> Array:
+        window = rows.Window(
+            self.kernel, self.stride, self.pad, self.dilation, self.image[0], self.image[1:], self.out[1:]
+        )
+        return k.aligned(rows.scratch_words(window, self.steps, self.terms) + 1)
+
+    def windows(self, spikes: Array) -> Array:
+        """Return ``[T, H, W, C, ky, kx]``: what each output pixel sees."""
+        (ky, kx), (py, px), (sy, sx), (dy, dx) = self.kernel, self.pad, self.stride, self.dilation
+        padded = np.pad(spikes, ((0, 0), (0, 0), (py, py), (px, px)))
+        reach = (dy * (ky - 1) + 1, dx * (kx - 1) + 1)
+        seen = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
+        return seen[:, :, ::sy, ::sx, ::dy, ::dx].transpose(0, 2, 3, 1, 4, 5)
+
+    def sums(self, weight: Array, planes: list[Array]) -> Array:
+        """Return the exact sums ``[T, H, W, O]``."""
+        total: Array = np.sum(planes, axis=0)
+        return np.einsum("thwcyx,ocyx->thwo", self.windows(total).astype(np.int64), weight.astype(np.int64))
+
+
+_CASES = {
+    "64-64": Case((64, 6, 7), 64, steps=6),
+    "one word, many": Case((64, 5, 9), 128, terms=3, density=0.6, steps=2),
+    "128-64 stride 2": Case((128, 7, 8), 64, stride=(2, 2)),
+    "more than 256 spikes": Case((192, 4, 4), 64, density=0.9, terms=2, steps=2),
+    "down": Case((64, 9, 9), 128, kernel=(1, 1), stride=(2, 2), pad=(0, 0), terms=2),
+    "40-10": Case((40, 5, 6), 10),
+    "100-70": Case((100, 4, 5), 70, terms=2),
+    "stem": Case((2, 21, 23), 64, kernel=(7, 7), stride=(2, 2), pad=(3, 3)),
+    "stem, sums": Case((2, 11, 40), 48, kernel=(5, 5), pad=(2, 0), terms=3),
+    "one channel": Case((1, 12, 12), 16, density=0.5),
+    "one row": Case((3, 1, 70), 24, kernel=(1, 9), pad=(0, 4), stride=(1, 2)),
+    "dilated down": Case((32, 12, 5), 33, dilation=(2, 1), pad=(2, 1)),
+    "dilated": Case((32, 9, 9), 33, dilation=(2, 2), pad=(2, 2)),
+    "gaps": Case((16, 8, 11), 20, kernel=(2, 1), stride=(3, 4), pad=(0, 0)),
+    "wide pads": Case((64, 3, 3), 64, kernel=(5, 5), pad=(4, 4)),
+    "linear": Case((300, 1, 1), 130, kernel=(1, 1), pad=(0, 0), steps=4),
+    "linear of an image": Case((24, 6, 6), 60, kernel=(6, 6), pad=(0, 0), steps=5),
+    "large linear": Case((1200, 1, 9), 64, kernel=(1, 9), pad=(0, 0), steps=2, density=0.05),
+    "nothing": Case((64, 4, 4), 64, density=0.0),
+    "everything": Case((64, 4, 4), 64, density=1.0),
+}
+
+
+def _reference(
+    drive: Array, spec: dict[str, Any], bias: Array, theta: Array, reset: Array, v: Array
+) -> tuple[Array, Array]:
+    """Run neurons on sums ``[T, H, W, O]``; return the spikes and the last membranes."""
+    spikes = []
+    for x in drive:
+        u = (v >> spec["leak_shift"]) * spec["leak_mul"] + (x << spec["in_shift"]) + bias
+        fired = u >= theta
+        v = np.where(fired, u - reset if spec["soft"] else reset, u)
+        spikes.append(fired)
+    return np.array(spikes), v
+
+
+_NEURONS = {
+    "if": {"leak_mul": 1, "leak_shift": 0, "in_shift": 0, "soft": 0},
+    "soft": {"leak_mul": 1, "leak_shift": 0, "in_shift": 0, "soft": 1},
+    "leaky": {"leak_mul": 3, "leak_shift": 2, "in_shift": 4, "soft": 0},
+}
+
+
+def _neuron(spec: dict[str, Any], *arrays: Array) -> k.NeuronInts:
+    return k.NeuronInts(*spec.values(), *map(k.values, arrays))
+
+
+@pytest.mark.parametrize("kind", _NEURONS)
+@pytest.mark.parametrize("case", _CASES.values(), ids=_CASES)
+def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
+    generator = np.random.default_rng(len(kind) + case.outputs)
+    spikes, weight, spec = case.spikes(generator), case.weight(generator), _NEURONS[kind]
+    drive = case.sums(weight, spikes)
+    size = max(int(np.abs(drive).std()), 1)
+    channels = case.outputs
+    bias = generator.integers(-size, size + 1, channels).astype(np.int32)
+    theta = generator.integers(size // 2, 2 * size + 1, channels).astype(np.int32)
+    reset = np.array([size // 3 + 1 if spec["soft"] else -7], np.int32)
+    start = generator.integers(-size, size + 1, channels).astype(np.int32)
+    neuron = _neuron(spec, bias, theta, reset, start)
+    planes = [k.to_plane(s) for s in spikes]
+    source = k.source_of(planes, (case.steps, *case.image))
+    layer, out = case.layer(packed := rows.pack(weight)), np.full(_words(case), 0xFF, np.uint64)
+    fresh = np.broadcast_to(start.astype(np.int64), (*case.out[1:], channels))
+    expected, last = _reference(drive, spec, bias, theta, reset, fresh)
+
+    kernels("layer_i8", layer, neuron, source, None, out, case.scratch())
+    found = k.from_plane(out, (case.steps, *case.out))
+    np.testing.assert_array_equal(found, expected.transpose(0, 3, 1, 2))
+    assert packed.data.size
+
+    state = np.ascontiguousarray(fresh.astype(np.int32))
+    kernels("layer_i8", layer, neuron, source, state, out, case.scratch())
+    np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), found)
+    np.testing.assert_array_equal(state, last)
+
+
+def _words(case: Case) -> int:
+    channels, height, width = case.out
+    return case.steps * height * -(width * channels // -64)
+
+
+@pytest.mark.parametrize("case", [_CASES["64-64"], _CASES["40-10"], _CASES["stem"]], ids=["64-64", "40-10", "stem"])
+def test_a_value_of_each_neuron(kernels: k.Kernels, case: Case) -> None:
+    generator = np.random.default_rng(5)
+    spikes, weight = case.spikes(generator), case.weight(generator)
+    drive = case.sums(weight, spikes)
+    pixels = case.out[1] * case.out[2]
+    theta = generator.integers(1, 2 * int(drive.std()), (pixels, case.outputs)).astype(np.int32)
+    zero = np.zeros(1, np.int32)
+    spec = _NEURONS["if"]
+    shaped = theta.reshape(*case.out[1:], case.outputs)
+    expected, _ = _reference(drive, spec, zero, shaped, zero, np.zeros_like(drive[0]))
+    planes = [k.to_plane(s) for s in spikes]
+    source, out = k.source_of(planes, (case.steps, *case.image)), np.zeros(_words(case), np.uint64)
+    packed = rows.pack(weight)
+    neuron = _neuron(spec, zero, theta, zero, zero)
+    kernels("layer_i8", case.layer(packed), neuron, source, None, out, case.scratch())
+    np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), expected.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("case", _CASES.values(), ids=_CASES)
+def test_sums_alone(kernels: k.Kernels, case: Case) -> None:
+    generator = np.random.default_rng(1)
+    spikes, weight = case.spikes(generator), case.weight(generator)
+    planes = [k.to_plane(s) for s in spikes]
+    source, packed = k.source_of(planes, (case.steps, *case.image)), rows.pack(weight)
+    before = generator.integers(-99, 99, (case.steps, *case.out[1:], case.outputs)).astype(np.int32)
+    drive = before.copy()
+    kernels("drive_i8", case.layer(packed), source, drive, case.scratch())
+    np.testing.assert_array_equal(drive, before + case.sums(weight, spikes))
+
+
+def _float_sums(case: Case, weight: Array, planes: list[Array], bias: Array, by_column: bool) -> Array:
+    """Return float32 sums ``[T, H, W, O]`` in the order that is promised."""
+    windows = np.stack([case.windows(plane) for plane in planes])  # [term, T, H, W, C, ky, kx]
+    order = (6, 5, 0, 4) if by_column else (5, 6, 0, 4)
+    terms = windows.transpose(*order, 1, 2, 3)  # [kx, ky, term, C, T, H, W]
+    sums = np.zeros((*windows.shape[1:4], case.outputs), np.float32)
+    for index in np.ndindex(*terms.shape[:4]):
+        (first, second), channel = index[:2], index[3]
+        kernel = (second, first) if by_column else (first, second)
+        row = weight[:, channel, kernel[0], kernel[1]]
+        seen = terms[index].astype(bool)
+        sums[seen] = (sums[seen] + row).astype(np.float32)
+    return (sums + bias).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["64-64", "100-70", "stem, sums", "40-10", "linear", "dilated", "linear of an image"])
+def test_float_layers(kernels: k.Kernels, name: str) -> None:
+    case, generator = _CASES[name], np.random.default_rng(7)
+    spikes = case.spikes(generator)
+    weight = generator.normal(size=(case.outputs, case.image[0], *case.kernel)).astype(np.float32)
+    bias = generator.normal(size=case.outputs).astype(np.float32)
+    packed = rows.pack(weight)
+    layer = case.layer(packed)
+    layer.bias = bias.ctypes.data
+    drive = _float_sums(case, weight, spikes, bias, packed.by_column)
+    theta = np.abs(generator.normal(size=case.outputs) * drive.std()).astype(np.float32)
+    alpha, gain, offset, reset, start = (np.array([x], np.float32) for x in (0.7, 1.3, 0.1, 0.2, -0.3))
+    v = np.broadcast_to(start, drive.shape[1:]).astype(np.float32)
+    first = v.copy()
+    expected = []
+    for x in drive:
+        u = ((alpha * v + gain * x) + offset).astype(np.float32)
+        expected.append(u >= theta)
+        v = np.where(expected[-1], reset, u).astype(np.float32)
+    neuron = k.NeuronFloats(0, *map(k.values, (alpha, gain, offset, theta, reset, start)))
+    planes = [k.to_plane(s) for s in spikes]
+    source, out = k.source_of(planes, (case.steps, *case.image)), np.full(_words(case), 0xFF, np.uint64)
+    kernels("layer_f32", layer, neuron, source, None, out, case.scratch())
+    np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), np.array(expected).transpose(0, 3, 1, 2))
+    kernels("layer_f32", layer, neuron, source, first, out, case.scratch())
+    np.testing.assert_array_equal(first, v)
+    sums = np.zeros_like(drive)
+    kernels("drive_f32", layer, source, sums, case.scratch())
+    np.testing.assert_array_equal(sums, drive)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("channels", [3, 64, 80])
+def test_neurons_alone(kernels: k.Kernels, channels: int, constant: bool) -> None:
+    generator = np.random.default_rng(3)
+    steps, height, width = 4, 3, 5
+    shape = k.shape_of(channels, height, width)
+    drive = generator.integers(-50, 80, (1 if constant else steps, height, width, channels)).astype(np.int32)
+    theta = generator.integers(10, 99, (height * width, channels)).astype(np.int32)
+    arrays = [np.array([n], np.int32) for n in (3, -4, 2)]
+    neuron = _neuron(_NEURONS["if"], arrays[0], theta, arrays[1], arrays[2])
+    out = np.zeros(steps * height * shape.stride, np.uint64)
+    kernels("fire_i32", neuron, shape, drive, int(constant), steps, None, out)
+    inputs = np.broadcast_to(drive, (steps, height, width, channels))
+    first = np.full(inputs.shape[1:], 2, np.int64)
+    expected, _ = _reference(
+        inputs, _NEURONS["if"], arrays[0], theta.reshape(height, width, channels), arrays[1], first
+    )
+    np.testing.assert_array_equal(k.from_plane(out, (steps, channels, height, width)), expected.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("channels", [2, 64, 100, 128])
+@pytest.mark.parametrize("terms", [1, 2])
+def test_max_pooling(kernels: k.Kernels, channels: int, terms: int) -> None:
+    generator = np.random.default_rng(2)
+    case = Case((channels, 9, 8), channels, (3, 2), (2, 2), (1, 0), terms=terms)
+    spikes = case.spikes(generator)
+    planes = [k.to_plane(s) for s in spikes]
+    out = np.full(_words(case), 0xFF, np.uint64)
+    sizes = np.array([3, 2, 2, 2, 1, 0], np.int32)
+    kernels("pool", k.source_of(planes, (case.steps, *case.image)), k.shape_of(*case.out), sizes, out)
+    expected = case.windows(np.maximum.reduce(spikes)).max(axis=(4, 5)).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), expected)
