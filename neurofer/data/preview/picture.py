@@ -166,5 +166,7 @@ def draw(rows: Sequence[Slices], path: Path, side: int) -> None:
     if path.suffix.lower() not in WRITERS:
         raise UsageError("previews are .png or .gif", where=str(path), next_step="give the file such a name")
     if importlib.util.find_spec("PIL") is None:
-        raise MissingPackageError("Pillow, which draws pictures, is not installed", next_step="pip install pillow")
+        raise MissingPackageError(
+            "Pillow, which draws pictures, is not installed", next_step="pip install 'neurofer[events]'"
+        )
     WRITERS[path.suffix.lower()](rows, path, side)
