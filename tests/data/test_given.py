@@ -125,6 +125,13 @@ def test_a_larger_sensor_is_resized(tmp_path):
     assert given.origin.endswith("12 x 16 resized to 6 x 8")
 
 
+def test_the_sensor_is_what_the_file_says_it_is(tmp_path):
+    events = recording(tmp_path / "x.raw")
+    write_events(tmp_path / "wide.raw", events, size=(16, 12))
+    given = read_given(tmp_path / "wide.raw", program(EVENTS, BINARY, "events"))
+    assert np.array_equal(given.x[:, 0], bin_events(events, STEPS, (12, 16), resize=(6, 8)))
+
+
 def test_a_network_of_images_reads_no_recording(tmp_path):
     recording(tmp_path / "x.raw")
     for made in (program(), program(IMAGE, BINARY, "events")):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ ANSWER = "int answer(void);\nint answer(void) { return NUMBER; }\n"
 CHILD = """
 import sys
 from neurofer.backends.c import build, compiler
-made = build.Build({"a.c": sys.argv[1]}, compiler.find(), ("-fPIC", "-DNUMBER=42"))
+made = build.Build({"a.c": sys.argv[1]}, compiler.find(), ("-fPIC", "-O1", "-DNUMBER=42"))
 print(build.load(made).answer())
 """
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\n" + CHILD
@@ -40,7 +41,9 @@ def counting(tmp_path, monkeypatch, before=""):
     """Make a compiler of the real one that notes each build."""
     real, log = shutil.which("cc"), tmp_path / "log"
     path = tmp_path / "counting"
-    path.write_text(f'#!/bin/sh\ncase "$*" in *-shared*) echo built >> {log}; {before}\n;; esac\nexec {real} "$@"\n')
+    path.write_text(
+        f'#!/bin/sh\ncase "$*" in *-shared*) echo built $$ $TMPDIR >> {log}; {before}\n;; esac\nexec {real} "$@"\n'
+    )
     path.chmod(0o755)
     monkeypatch.setenv("CC", str(path))
     return lambda: log.read_text().count("built") if log.exists() else 0
@@ -74,6 +77,30 @@ def test_all_that_decides_is_in_the_key(tmp_path, monkeypatch):
     assert len(keys) == 5
 
 
+def test_what_the_compiler_predefines_is_in_the_key(tmp_path):
+    path, keys = tmp_path / "other", set()
+    for feature in ("__AVX2__", "__AVX512F__"):
+        path.write_text(f'#!/bin/sh\necho "#define {feature} 1"\n')
+        path.chmod(0o755)
+        compilers.predefined.cache_clear()
+        keys.add(a_build(compiler=compilers.Compiler((str(path),), "one version")).key)
+    assert len(keys) == 2
+
+
+def test_a_library_that_another_process_removes_is_compiled_again(cache, monkeypatch):
+    real, found = build.library, []
+
+    def vanishing(wanted):
+        found.append(real(wanted))
+        if len(found) == 1:
+            found[0].unlink()
+        return found[-1]
+
+    monkeypatch.setattr(build, "library", vanishing)
+    assert build.load(a_build()).answer() == 42
+    assert len(libraries(cache)) == 1
+
+
 @pytest.mark.usefixtures("cache")
 def test_of_processes_at_once_one_compiles(tmp_path, monkeypatch):
     built = counting(tmp_path, monkeypatch, before="sleep 0.5")
@@ -101,14 +128,19 @@ def test_a_build_that_is_killed_is_made_again(cache, tmp_path, monkeypatch, sign
     while not built():
         assert child.poll() is None, child.communicate()
         time.sleep(0.01)
+    _, pid, folder = (tmp_path / "log").read_text().split()
+    assert cache in Path(folder).parents  # where it leaves what it needs on the way
     child.send_signal(sign)
     child.communicate(timeout=10)
     assert libraries(cache) == []
     if sign == signal.SIGINT:
         assert leftovers(cache) == []
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
     counting(tmp_path, monkeypatch)
     assert build.load(a_build()).answer() == 42
     assert len(libraries(cache)) == 1
+    assert leftovers(cache) == []
 
 
 def test_what_the_compiler_refuses_is_quoted(cache, each_compiler):
