@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 import neurofer
-from neurofer.data.build.source import Source
+from neurofer.data.build.source import NAME, Source
 from neurofer.errors import Problem, ReadError
 from neurofer.files import replace_file
 
@@ -167,12 +167,15 @@ def read_manifest(folder: str | Path) -> Manifest:
             next_step="build it again with the same options, it goes on where it was" if begun else "",
         )
     manifest = decode(folder / MANIFEST, Manifest)
-    problems = [
-        Problem(one.id, f"label {one.label} and file {one.file}, expected 0 to {len(manifest.classes) - 1}, {expected}")
-        for one in manifest.recordings
-        if one.file != (expected := f"{RECORDINGS}/{one.id}.npz") or not 0 <= one.label < len(manifest.classes)
-    ]
-    if problems or min(manifest.size) < 1:
+    problems = []
+    for one in manifest.recordings:
+        if not 0 <= one.label < len(manifest.classes):
+            problems.append(Problem(one.id, f"label {one.label}, and there are {len(manifest.classes)} classes"))
+        if not NAME.fullmatch(one.id) or one.file != f"{RECORDINGS}/{one.id}.npz":
+            problems.append(Problem(one.id, f"file {one.file}, expected {RECORDINGS}/ID.npz"))
+    if min(manifest.size) < 1:
+        problems.append(Problem("size", f"a sensor of {manifest.size[0]} x {manifest.size[1]} pixels"))
+    if problems:
         raise ReadError(
             "this manifest contradicts itself",
             where=str(folder / MANIFEST),

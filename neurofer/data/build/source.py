@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from neurofer.errors import Problem, UsageError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+"""An id: it can name a file on any system, and no other folder."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def check(source: Source) -> None:
     often = Counter(member.id.lower() for member in source.members)
     problems = []
     for member in source.members:
-        if not _NAME.fullmatch(member.id):
+        if not NAME.fullmatch(member.id):
             problems.append(Problem(member.id, "this id is no plain file name"))
         if often[member.id.lower()] > 1:
             problems.append(Problem(member.id, "another member has this id, or the same in other letters"))
