@@ -9,7 +9,6 @@ from neurofer.data.arrays import read_npz
 from neurofer.data.copies import without_copies
 from neurofer.data.dataset import Arrays, Dataset, DataSpec
 from neurofer.data.digits import read_digits
-from neurofer.data.event_frames import read_recordings
 from neurofer.errors import UsageError
 
 _INSTALLED = {
@@ -64,6 +63,8 @@ def _load(spec: DataSpec, path: str | Path | None, frames: int | None) -> Datase
 
 def _read(spec: DataSpec, path: Path, frames: int | None) -> Dataset:
     if frames is not None and path.is_dir():
+        from neurofer.data.event_frames import read_recordings
+
         return read_recordings(path, spec, frames)
     if frames is None and spec.name in fer2013.NAMES and path.suffix != ".npz":
         return fer2013.read_fer2013(path, spec)
