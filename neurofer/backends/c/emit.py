@@ -69,17 +69,18 @@ class Sources:
         return self.plan.arithmetic
 
 
-def sources(program: Program, name: str = "model") -> Sources:
+def sources(program: Program, name: str = "model", *, fuse: bool = True) -> Sources:
     """Return ``program`` as C99 without heap, globals or dependencies.
 
     Args:
         program: lowered: BatchNorm folded.
         name: an identifier, the prefix of every public name.
+        fuse: see `plan`.
 
     Raises:
         RefusedError: nodes that are not supported, or values that are not finite; all at once.
     """
-    made = plan(program)
+    made = plan(program, fuse=fuse)
     return Sources(made, name, _code(made, name), _header(made, name))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import indent
 
 from neurofer.backends.c.emit_function import Function, Pool
@@ -25,7 +26,7 @@ def compute(stage: Compute, pool: Pool) -> Function:
         _deeper([f"const {kind} *const drive_t = drive + (ptrdiff_t)t * {grid.channels};", *loop]),
         "}",
     ]
-    if not any("at " in line or "at]" in line for line in pixel[1:]):
+    if not any(re.search(r"\bat\b", line) for line in pixel[1:]):
         del pixel[0]
     lines = [pool.window(f"window_{k}", term.source.buffer, term.window) for k, term in enumerate(stage.terms)]
     lines += [f"const {kind} *const {name} = {pool.constant(values, kind)};" for name, values in body.arrays.items()]

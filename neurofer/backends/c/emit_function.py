@@ -54,7 +54,13 @@ class Function:
             *(f"{C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.kept),
         ]
         statements = indent("\n".join([*unused, body]), "    ")
-        return f"/* {self.comment} */\nNF_STAGE {self.name}({', '.join(parameters)})\n{{\n{statements}\n}}\n"
+        return f"/* {_harmless(self.comment)} */\nNF_STAGE {self.name}({', '.join(parameters)})\n{{\n{statements}\n}}\n"
+
+
+def _harmless(comment: str) -> str:
+    """Return a comment that names of nodes cannot end, nor fill with what a compiler warns of."""
+    plain = comment.encode("ascii", "backslashreplace").decode()
+    return plain.replace("*/", "* /").replace("/*", "/ *")
 
 
 @dataclass

@@ -161,17 +161,24 @@ class Graph:
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of a node's output."""
         if name not in self._buffers:
-            node, static = self.program.nodes[name], name in self.program.static
-            kind: Type = "bits" if name in self.bits else self._value_type(name)
-            power = 0 if isinstance(node, n.Input) or kind == "bits" else self.arithmetic[name].exponent
+            static = name in self.program.static
+            kind, power = self._type(name)
             self._buffers[name] = Buffer(
                 self.identifiers[name], self.layout(name), kind, 1 if static else 0, power, keeps=static
             )
         return self._buffers[name]
 
-    def _value_type(self, name: str) -> Type:
+    def _type(self, name: str) -> tuple[Type, int]:
+        """Return the type of a node's output and its exponent."""
         node = self.program.nodes[name]
-        return _entry_type(node) if isinstance(node, n.Input) else self.arithmetic[name].number
+        if name in self.bits:
+            return "bits", 0
+        if isinstance(node, n.Input):
+            return _entry_type(node), 0
+        if isinstance(node, n.Delay) and len(entering := self.entering(name)) == 1 and not entering[0][1]:
+            source = self.buffer(entering[0][0])
+            return source.type, source.exponent
+        return self.arithmetic[name].number, self.arithmetic[name].exponent
 
     def _source(self, entering: Entering) -> Source:
         name, late = entering

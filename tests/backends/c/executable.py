@@ -1,0 +1,153 @@
+"""Generated C as a program of its own: compiled with any flags, sanitizers too, fed through files."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurofer.backends.c.description import Plane
+from neurofer.backends.c.emit import sources
+from neurofer.backends.c.emit_describe import description
+
+STRICT = ("-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+SANITIZED = (*STRICT, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+_MAIN = """\
+#include "model.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static model_state state;
+{arrays}
+static void take(void *to, size_t size) {{ if (fread(to, 1, size, stdin) != size) abort(); }}
+static void give(const void *from, size_t size) {{ if (fwrite(from, 1, size, stdout) != size) abort(); }}
+
+int main(void)
+{{
+    for (int sample = 0; sample < {samples}; sample++) {{
+{takes}
+        memset(&state, 0xA5, sizeof state);
+        model_init(&state, model_weights);
+        model_sequence(&state{whole});
+{gives}
+        give(&state, sizeof state);
+        memset(&state, 0xA5, sizeof state);
+        model_init(&state, model_weights);
+        for (int t = 0; t < {steps}; t++) {{
+            model_step(&state{step});
+            give(&state, sizeof state);
+        }}
+{gives}
+    }}
+    return 0;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came out: spikes of every node and outputs, ``[T, N, *shape]``, of the sequence and of single steps."""
+
+    spikes: list[dict]
+    outputs: list[dict]
+
+
+def run(program, x, folder, compiler, flags, *, fuse=True):
+    """Compile ``program`` with MODEL_RECORD and run it on ``x``: ``[T, N, *shape]`` by Input node."""
+    files = sources(program, fuse=fuse)
+    made = files.plan
+    (folder / "model.c").write_text(files.code)
+    (folder / "model.h").write_text(files.header)
+    (folder / "model_weights.c").write_text(files.weights_code)
+    steps = program.contract.steps
+    samples = next(iter(x.values())).shape[1]
+    (folder / "main.c").write_text(_main(made, steps, samples))
+    command = [*compiler, *flags, "-DMODEL_RECORD", "-o", "run", "main.c", "model.c", "model_weights.c"]
+    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[:4000]
+    given = b"".join(_given(port, x[port.name][:, sample]) for sample in range(samples) for port in made.inputs)
+    environment = {**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=0"}
+    ran = subprocess.run([folder / "run"], input=given, capture_output=True, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr.decode()[:4000]
+    return _found(made, ran.stdout, steps, samples)
+
+
+def _given(port, frames):
+    kind = {"u8": np.uint8, "i32": np.int32, "f32": np.float32}[port.type]
+    return np.ascontiguousarray(frames[:1] if port.static else frames, kind).tobytes()
+
+
+def _main(made, steps, samples):
+    c_types = {"u8": "uint8_t", "i32": "int32_t", "i64": "int64_t", "f32": "float"}
+    inputs = [(port, f"in_{k}", 1 if port.static else steps) for k, port in enumerate(made.inputs)]
+    outputs = [(port, f"out_{k}", steps) for k, port in enumerate(made.outputs)]
+    everything = [*inputs, *outputs]
+    moved = [
+        f", {name}" if count == 1 and steps > 1 else f", {name} + t * {port.layout.size}"
+        for port, name, count in everything
+    ]
+    return _MAIN.format(
+        arrays="\n".join(f"static {c_types[p.type]} {name}[{p.layout.size * count}];" for p, name, count in everything),
+        samples=samples,
+        takes="\n".join(f"        take({name}, sizeof {name});" for _, name, _ in inputs),
+        gives="\n".join(f"        give({name}, sizeof {name});" for _, name, _ in outputs),
+        whole="".join(f", {name}" for _, name, _ in everything),
+        step="".join(moved),
+        steps=steps,
+    )
+
+
+def _found(made, raw, steps, samples):
+    size = made.state(record=True)
+    described = description(made, record=True)
+    once = made.arena(layers=False, record=True)
+    ports = [
+        (port, np.dtype({"u8": "u1", "i32": "<i4", "i64": "<i8", "f32": "<f4"}[port.type])) for port in made.outputs
+    ]
+    bytes_ = np.frombuffer(raw, np.uint8)
+    at = 0
+
+    def taken(count):
+        nonlocal at
+        at += count
+        return bytes_[at - count : at]
+
+    def outputs():
+        return {
+            port.name: np.ldexp(
+                taken(kind.itemsize * port.layout.size * steps).view(kind).astype(np.float64), -port.exponent
+            ).reshape(steps, *port.shape)
+            for port, kind in ports
+        }
+
+    found = Found([{}, {}], [{}, {}])
+    runs = []
+    for _ in range(samples):
+        whole_outputs = outputs()
+        state = taken(size)
+        whole = {}
+        if made.sequence == "layers":
+            planes = [_plane(entry, entry["offset"], entry["steps"]) for entry in described["spikes"]]
+            whole = {plane.node: plane.unpack(state) for plane in planes}
+        single: dict[str, list] = {name: [] for name in made.spikes}
+        for _ in range(steps):
+            state = taken(size)
+            for entry in described["spikes"]:
+                offset = once.offsets[made.spikes[entry["node"]].name]
+                single[entry["node"]].append(_plane(entry, offset, 1).unpack(state)[0])
+        runs.append((whole, whole_outputs, {k: np.stack(v) for k, v in single.items()}, outputs()))
+    assert at == len(bytes_)
+    for kind, (spikes, values) in enumerate(((0, 1), (2, 3))):
+        for name in runs[0][spikes]:
+            trains = [run[spikes][name] for run in runs]
+            trains = [np.broadcast_to(train, (steps, *train.shape[1:])) for train in trains]
+            found.spikes[kind][name] = np.stack(trains, axis=1)
+        for name in runs[0][values]:
+            found.outputs[kind][name] = np.stack([run[values][name] for run in runs], axis=1)
+    return found
+
+
+def _plane(entry, offset, steps):
+    return Plane(node=entry["node"], shape=tuple(entry["shape"]), grid=tuple(entry["grid"]), offset=offset, steps=steps)

@@ -1,0 +1,59 @@
+"""Generated C: any program, compiled by any compiler with any flags, spikes as the reference does."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from neurofer.backends import reference
+from neurofer.passes import lower
+from tests.backends.c import cases, executable
+from tests.backends.c.conftest import COMPILERS
+from tests.strategies import frames, programs, rngs
+
+WAYS = {
+    "O0": (*executable.STRICT, "-O0"),
+    "O3": (*executable.STRICT, "-O3", "-march=native"),
+    "plain": (*executable.STRICT, "-O2", "-DNEUROFER_PLAIN"),
+    "dense": (*executable.STRICT, "-O2", "-DNEUROFER_PLAIN", "-DNEUROFER_DENSE"),
+    "sanitized": executable.SANITIZED,
+}
+
+
+def same(program, x, compiler, flags, *, fuse=True, exact=True):
+    """Assert that compiled code gives the reference's spikes and outputs, in a sequence and in single steps."""
+    golden = reference.run(program, x)
+    with tempfile.TemporaryDirectory() as folder:
+        found = executable.run(program, golden.inputs, Path(folder), compiler, flags, fuse=fuse)
+    for spikes in found.spikes:
+        for name, train in spikes.items():
+            assert np.array_equal(train, golden.unpack(name)), name
+    for outputs in found.outputs:
+        for name, values in outputs.items():
+            near = np.array_equal if exact else lambda a, b: np.allclose(a, b, rtol=1e-4, atol=1e-5)
+            assert near(values, golden.outputs[name]), name
+    assert found.spikes[1].keys() == golden.spikes.keys()
+
+
+@pytest.mark.parametrize("fuse", [True, False], ids=["fused", "generic"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("compiler", COMPILERS, ids=str)
+@pytest.mark.slow
+def test_any_program_spikes_as_the_reference_does(compiler, way, fuse):
+    @settings(max_examples=15)
+    @given(programs(), rngs)
+    def check(program, rng):
+        program = lower(program)
+        same(program, frames(rng, program), compiler.command, WAYS[way], fuse=fuse)
+
+    check()
+
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_what_random_programs_seldom_hold(name):
+    program = cases.CASES[name]()
+    same(
+        program, cases.inputs(program), ["cc"], (*executable.STRICT, "-O0"), exact=name not in ("many ports", "pooled")
+    )
