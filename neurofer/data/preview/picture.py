@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurofer.data.events.kernel import INSTALL
 from neurofer.data.preview.paint import INK, PAPER, colour, curve, palette
 from neurofer.data.preview.slices import Slices
 from neurofer.errors import MissingPackageError, UsageError
@@ -166,7 +167,5 @@ def draw(rows: Sequence[Slices], path: Path, side: int) -> None:
     if path.suffix.lower() not in WRITERS:
         raise UsageError("previews are .png or .gif", where=str(path), next_step="give the file such a name")
     if importlib.util.find_spec("PIL") is None:
-        raise MissingPackageError(
-            "Pillow, which draws pictures, is not installed", next_step="pip install 'neurofer[events]'"
-        )
+        raise MissingPackageError("Pillow, which draws pictures, is not installed", next_step=INSTALL)
     WRITERS[path.suffix.lower()](rows, path, side)

@@ -73,6 +73,8 @@ def test_damaged_files(name, path):
 
 HEADS = {
     "evt2": b"% evt 2.0\n",
+    "evt21": b"% evt 2.1\n",
+    "evt21 legacy": b"% evt 2.1\n% endianness legacy\n",
     "evt3": b"% evt 3.0\n",
     "es": b"Event Stream\x02\x00\x00\x01\xff\x7f\xff\x7f",
     "es atis": b"Event Stream\x02\x00\x00\x02\xff\x7f\xff\x7f",
