@@ -40,7 +40,7 @@ def find_clips(folder: Path) -> Found:
     for session in sorted(subfolders(locate(folder, "Sessions") or folder), key=lambda path: (len(path.name), path)):
         try:
             clip = _read(session, folder)
-        except (ET.ParseError, OSError, UnicodeError) as error:
+        except (ET.ParseError, OSError, ValueError) as error:
             problems.append(Problem(str(session.relative_to(folder)), f"XML that cannot be read: {error}"))
             continue
         if isinstance(clip, str):

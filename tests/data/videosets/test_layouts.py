@@ -69,8 +69,9 @@ def test_sessions_of_mmi_may_name_the_subject_and_the_emotion_in_words(mmi):
 
 
 def test_damaged_sessions_of_mmi_are_all_named(mmi):
-    for number in ("1", "5"):
-        (mmi / "Sessions" / number / "session.xml").write_text("<session")
+    (mmi / "Sessions" / "5" / "session.xml").write_text("<session")
+    coded = mmi / "Sessions" / "1" / "S001-001-oao_aucs.xml"
+    coded.write_text(coded.read_text().replace('Frame="4"', 'Frame="four"'))
     with pytest.raises(ReadError, match="sessions that are damaged") as caught:
         videosets.find("mmi", mmi)
     assert [problem.where for problem in caught.value.problems] == ["Sessions/1", "Sessions/5"]
