@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import inspect
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from neurofer.data.videosets.layout import EMOTIONS, Found
 from neurofer.errors import ReadError, UsageError
 
 LAYOUTS = MappingProxyType({"ckplus": "CK+", "mmi": "MMI", "adfes": "ADFES", "casia": "Oulu-CASIA"})
-"""Each is a module here of its name."""
+"""Each is a module here of its name, with a function `find_clips` and the usual frame rate `FPS`, None if files tell."""
 
 _AS_PUBLISHED = Showing()
 _SUFFIX = "-weights_manifest.json"
@@ -41,10 +42,11 @@ def find(layout: str, folder: str | Path, **options: str) -> Found:
     folder = Path(folder)
     if not folder.is_dir():
         raise ReadError("there is no such folder", where=str(folder), next_step="check the path")
-    if options and layout != "casia":
-        raise UsageError(f"{LAYOUTS[layout]} has no {' and no '.join(options)}", next_step="leave it out")
+    find_clips = _module(layout).find_clips
+    if unknown := sorted(set(options) - set(inspect.signature(find_clips).parameters)):
+        raise UsageError(f"{LAYOUTS[layout]} has no {' and no '.join(unknown)}", next_step="leave it out")
     try:
-        found: Found = _module(layout).find_clips(folder, **options)
+        found: Found = find_clips(folder, **options)
     except OSError as error:
         raise ReadError("the folder cannot be read", where=str(error.filename), why=error.strerror or "") from error
     return found
