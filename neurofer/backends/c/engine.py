@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,29 +24,43 @@ size_t neurofer_state_bytes(void) { return sizeof(model_state); }
 _ALIGNED = 64
 
 
+class Weights:
+    """Weights in memory, at a multiple of 64 bytes.
+
+    Args:
+        held: their bytes, which are copied; or a library that holds them as ``model_weights``.
+    """
+
+    def __init__(self, held: bytes | ctypes.CDLL) -> None:
+        self._held: Any = held  # what goes away takes its memory with it
+        if isinstance(held, bytes):
+            self._held = _room(len(held))
+            self._held[...] = np.frombuffer(held, np.uint8)
+            self.address: int = self._held.ctypes.data
+        else:
+            self.address = ctypes.addressof(ctypes.c_char.in_dll(held, "model_weights"))
+
+
 class Engine:
     """A compiled model.
 
     Args:
         library: the code, with `model_describe` and the shim that tells the size of a state.
-        weights: what `model_init` reads; None where the library holds it as ``model_weights``.
+        weights: what `model_init` reads.
 
     Attributes:
         description: what the code says of itself.
         state_bytes: size of a state.
     """
 
-    def __init__(self, library: ctypes.CDLL, weights: bytes | None) -> None:
+    def __init__(self, library: ctypes.CDLL, weights: Weights) -> None:
         library.model_describe.restype = ctypes.c_char_p
         library.neurofer_state_bytes.restype = ctypes.c_size_t
         library.model_init.restype = library.model_step.restype = library.model_sequence.restype = None
         self.library = library
         self.description: Description = description.read(library.model_describe())
         self.state_bytes: int = library.neurofer_state_bytes()
-        self._kept = _room(len(weights or b""))
-        self._kept[...] = np.frombuffer(weights or b"", np.uint8)
-        held = ctypes.c_char.in_dll(library, "model_weights") if weights is None else None
-        self._weights = self._kept.ctypes.data if held is None else ctypes.addressof(held)
+        self._weights = weights
 
     def state(self) -> NDArray[np.uint8]:
         """Return memory for a state, aligned to a cache line."""
@@ -53,7 +68,7 @@ class Engine:
 
     def init(self, state: Array) -> None:
         """Start a sample."""
-        self.library.model_init(_pointer(state), ctypes.c_void_p(self._weights))
+        self.library.model_init(_pointer(state), ctypes.c_void_p(self._weights.address))
 
     def step(self, state: Array, inputs: Iterable[Array], outputs: Iterable[Array]) -> None:
         """Run one step on frames ``[*shape]``, into outputs ``[*shape]``."""

@@ -17,7 +17,7 @@ from neurofer.backends.c.build import Build
 from neurofer.backends.c.compiler import Compiler
 from neurofer.backends.c.description import Port
 from neurofer.backends.c.emit import sources
-from neurofer.backends.c.engine import SHIM, Engine, Prepared, at
+from neurofer.backends.c.engine import SHIM, Engine, Prepared, Weights, at
 from neurofer.backends.c.plan_arithmetic import Arithmetic
 from neurofer.backends.network import Network, Recorder, check_inputs
 from neurofer.errors import ReadError, UsageError
@@ -51,14 +51,14 @@ class CNetwork(Network):
 
     Attributes:
         files: name -> text of the sources.
-        weights: what `model_init` reads; None where the sources hold it.
+        packed: what `model_init` reads; else the sources hold it.
         compiler: what compiles them.
         how: the build.
         arithmetic: in which numbers each node is computed, where the code was made here.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
-    weights: bytes | None = None
+    packed: bytes | None = None
     compiler: Compiler = field(default_factory=compilers.find)
     how: How = field(default_factory=How)
     arithmetic: Mapping[str, Arithmetic] = field(default_factory=dict)
@@ -73,13 +73,24 @@ class CNetwork(Network):
         """The build that keeps the spikes of every node."""
         return self._engine("MODEL_RECORD")
 
+    @cached_property
+    def _weights(self) -> Weights:
+        """The weights, one time for all builds; as C they take the compiler longer than the code."""
+        if self.packed is not None:
+            return Weights(self.packed)
+        files = {name: self.files[name] for name in (HEADER, WEIGHTS)}
+        return Weights(
+            build.load(Build(files, self.compiler, compilers.flags(self.compiler, cpu="any", optimise="-O0")))
+        )
+
     def _engine(self, define: str) -> Engine:
         flags = compilers.flags(self.compiler, cpu=self.how.cpu)
         if self.how.threads > 1 and build.openmp(self.compiler, flags):
             flags += ("-fopenmp",)
         flags += tuple(f"-D{name}" for name in (*self.how.defines, define))
-        made = build.load(Build({**self.files, "shim.c": SHIM, **self.how.sources}, self.compiler, flags))
-        return Engine(made, self.weights)
+        code = {name: text for name, text in self.files.items() if name != WEIGHTS}
+        made = build.load(Build({**code, "shim.c": SHIM, **self.how.sources}, self.compiler, flags))
+        return Engine(made, self._weights)
 
     def run(self, inputs: Array | Mapping[str, Array]) -> Trace:
         frames = self._frames(inputs)
