@@ -12,7 +12,7 @@ import numpy as np
 
 from neurofer.data.arrays import read_arrays
 from neurofer.data.build.manifest import MANIFEST, RECORDINGS
-from neurofer.data.describe import LabelledInfo, Labels, describe_arrays, describe_faces, describe_recording
+from neurofer.data.describe import LabelledInfo, Labels, describe_arrays, describe_images, describe_recording
 from neurofer.data.fer2013 import NAMES, Faces, read_faces
 from neurofer.data.kinds import Kind, kind_of
 from neurofer.data.recordings import Recordings, open_recordings
@@ -170,8 +170,8 @@ def _copies(data: Recordings) -> Iterator[Problem]:
 
 
 def _check_faces(path: Path, labels: Labels) -> Checked:
-    info = describe_faces(path, labels)
     faces = read_faces(path, NAMES[labels])
+    info = describe_images(path, labels, faces)
     return Checked(
         str(path), "faces", info.samples, (*_copied(info), *_image_problems(faces)), (_balance(info.classes),)
     )

@@ -19,7 +19,7 @@ from neurofer.data.fer2013 import EMOTIONS_PLUS, NAMES, PARTS, Faces, class_coun
 from neurofer.data.fer2013.ferplus import read_table, relabel
 from neurofer.data.kinds import Kind, kind_of
 from neurofer.data.video import open_video
-from neurofer.errors import ReadError, UsageError
+from neurofer.errors import ReadError
 
 SCHEMA = "neurofer.data.info/1"
 
@@ -193,9 +193,11 @@ def describe_dataset(path: Path) -> LabelledInfo:
 
 def describe_faces(path: Path, labels: Labels = "fer2013") -> LabelledInfo:
     """Describe FER2013 or FER+, and count the images that stand in two of its parts."""
-    if labels not in NAMES:
-        raise UsageError(f"there are no labels {labels!r}", next_step=f"choose one of {', '.join(NAMES)}")
-    faces = read_faces(path, NAMES[labels])
+    return describe_images(path, labels, read_faces(path, NAMES[labels]))
+
+
+def describe_images(path: Path, labels: Labels, faces: Faces) -> LabelledInfo:
+    """Describe images that were read already, see `describe_faces`."""
     parts = [Arrays(faces.images[faces.usage == part], faces.labels[faces.usage == part]) for part in range(len(PARTS))]
     return LabelledInfo(
         path=str(path),

@@ -21,7 +21,7 @@ _VIDEOS |= {".ts", ".vob", ".webm", ".wmv"}
 _FIRST_LINE = 4096
 _NEXT = (
     "give a recording, a video or a folder of its frames, a folder that `neurofer data build` made, FER2013 as csv, "
-    "folders or mosaic, or an .npz file with x and y"
+    "folders or mosaic, or an .npz file with x and y; films of a whole set are for `neurofer data build videos`"
 )
 
 

@@ -106,11 +106,8 @@ def _events(
         filmed = film(source, fps=fps, size=size, params=preset, seed=seed)
         return filmed.size, filmed.blocks
     if kind != "recording":
-        raise UsageError(
-            f"this is {'a' if kind != 'arrays' else 'an .npz file of'} {kind}, which holds no events to convert",
-            where=str(source),
-            next_step="give a recording, a video or a folder of frames",
-        )
+        one = f"{source}/recordings/ID.npz" if kind == "dataset" else "a recording, a video or a folder of frames"
+        raise UsageError("this holds no events to convert", where=str(source), next_step=f"give {one}")
     from neurofer.data.events import sensor_of, stream_events
 
     return size or (None if columns else sensor_of(source)), stream_events(source, columns=columns, unit=unit)

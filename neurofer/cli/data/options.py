@@ -16,7 +16,9 @@ Size = Annotated[
     str | None,
     typer.Option(metavar="N or WxH", help="Width and height of the sensor.", show_default="what the data says"),
 ]
-Preset = Annotated[str, typer.Option(help="DVS pixel that sees a video: spiking-fer, clean, noisy, v2e, ideal, esim.")]
+Preset = Annotated[
+    str, typer.Option(help="DVS pixel that sees a video: spiking-fer, clean, noisy, v2e, v2e-class, ideal or esim.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Unit = Annotated[
     Literal["s", "ms", "us", "ns"] | None,

@@ -112,6 +112,8 @@ def _evt21(words: NDArray[Any], position: int, state: NDArray[np.int64], out: ND
             if y >= state[1] and mask:
                 return position, count, 2
             for bit in range(32):
+                if mask >> bit == 0:
+                    break
                 if (mask >> bit) & 1 == 1:
                     if x + bit >= state[0]:
                         return position, count, 1
