@@ -57,7 +57,7 @@ class EventFrames(Samples):
 
     def digests(self) -> list[bytes]:
         made = self._recordings.manifest.recordings
-        return [bytes.fromhex(made[index].sha256) for index in self._indices]
+        return [made[index].sha256.encode() for index in self._indices]
 
     def description(self) -> str:
         return f"{self._shape} {self._spec.binning} {self._spec.augment}"
@@ -95,9 +95,8 @@ def read_recordings(folder: Path, spec: DataSpec, steps: int) -> Dataset:
         problems.append(Problem("classes", f"{spec.classes}, the folder has {len(found.manifest.classes)}: {held}"))
     if problems:
         raise UsageError("the recordings do not fit the recipe", where=str(folder), problems=problems)
-    compose(
-        spec.augment, found.sensor_size, rng=np.random.default_rng()
-    )  # unknown names are told before the first epoch
+    # Tells unknown names now, and not in the first epoch.
+    compose(spec.augment, found.sensor_size, rng=np.random.default_rng())
     fold_of = assign_folds(found.labels, found.subjects, spec.folds, split=spec.split)
     train, validation, test = part_folds(fold_of, spec.fold)
     known = overlap(found.subjects, train, test)

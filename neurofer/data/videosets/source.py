@@ -19,7 +19,7 @@ from neurofer.data.videosets.layout import EMOTIONS, Found
 from neurofer.errors import ReadError, UsageError
 
 LAYOUTS = MappingProxyType({"ckplus": "CK+", "mmi": "MMI", "adfes": "ADFES", "casia": "Oulu-CASIA"})
-"""Each is a module here of its name, with a function `find_clips` and the usual frame rate `FPS`, None if files tell."""
+"""Each is a module here, with a function `find_clips` and the frame rate `FPS`, None where files tell it."""
 
 _AS_PUBLISHED = Showing()
 _SUFFIX = "-weights_manifest.json"
