@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from neurofer.backends.c import rows
-from neurofer.backends.c.plan_neuron import Update
 from neurofer.backends.c.plan_layout import Layout
+from neurofer.backends.c.plan_neuron import Update
 from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Fused, Term
 from neurofer.ir import nodes as n
 from neurofer.passes.proof import first
@@ -19,7 +19,7 @@ TERMS = 8
 """Most planes that a kernel adds up."""
 
 
-def fused(stage: Compute, steps: int) -> Fused | None:
+def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
     """Return a stage as one layer of planes and its neurons; None where it is something else.
 
     A layer has no groups, and weights of 8 bits or float32; its neurons have no synaptic current, and in integers
@@ -45,7 +45,7 @@ def fused(stage: Compute, steps: int) -> Fused | None:
         if update.gain & (update.gain - 1):
             return None
         update, sums = _with_bias(update, sums, stage.layout.channels), None
-    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1))  # [y, x, in, out] -> [out, in, y, x]
+    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1), small=small)  # [y, x, in, out] -> [out, in, y, x]
     return Fused(
         stage.node,
         terms[0].node,
@@ -59,13 +59,13 @@ def fused(stage: Compute, steps: int) -> Fused | None:
         sums,
         update,
         stage.out,
-        _scratch(stage, steps),
+        _scratch(stage, steps, small=small),
         stage.membrane,
         stage.static,
     )
 
 
-def _scratch(stage: Compute, steps: int) -> Buffer:
+def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
     """Return the room in which a kernel works."""
     grid, out, window = stage.reads[0].layout, stage.layout, stage.terms[0].window
     sizes = rows.Window(
@@ -77,7 +77,7 @@ def _scratch(stage: Compute, steps: int) -> Buffer:
         (grid.height, grid.width),
         (out.height, out.width),
     )
-    one, many = (rows.scratch_words(sizes, t, len(stage.terms)) for t in (1, steps))
+    one, many = (rows.scratch_words(sizes, t, len(stage.terms)) for t in (1, steps)) if not small else (0, 0)
     return Buffer(f"{stage.scratch.name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
 
 

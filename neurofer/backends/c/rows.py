@@ -64,21 +64,43 @@ class Window:
     out: tuple[int, int]
 
 
-def kernels() -> str:
-    """Return the C text of all kernels, in the order in which they need each other."""
-    vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else", _text("simd_vector.h"), "#endif"]
-    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), "#endif", _text("layer.h")]
+def kernels(*, small: bool = False) -> str:
+    """Return the C text of all kernels, in the order in which they need each other.
+
+    Args:
+        small: those for cores without vectors alone; they need no scratch.
+    """
+    plain = ["#if !NF_BYTES && !defined(NEUROFER_DENSE)", _text("layer_small.h"), "#endif", _text("layer.h")]
+    if small:
+        return "\n".join(["#define NEUROFER_PLAIN", *map(_text, _PLAIN), *plain])
+    vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else"]
+    vector += [_positions(), _text("simd_vector.h"), "#endif"]
+    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), "#endif", *plain]
     return "\n".join(parts)
+
+
+def _positions() -> str:
+    """Return the table from which a byte of spikes is decoded: 8 times the numbers of its set bits, 16 bits each."""
+    lines = []
+    for byte in range(256):
+        places = [8 * bit for bit in range(8) if byte >> bit & 1]
+        low, high = (sum(place << 16 * i for i, place in enumerate(part)) for part in (places[:4], places[4:]))
+        lines.append(f"    {{0x{low:016x}u, 0x{high:016x}u}},")
+    return "\n".join(["static const uint64_t nf_positions[256][2] = {", *lines, "};", ""])
 
 
 def _text(name: str) -> str:
     return (resources.files("neurofer.backends.c") / "kernels" / name).read_text(encoding="utf-8")
 
 
-def pack(weight: NDArray[Any]) -> Rows:
+def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
     """Pack a layer's weights ``[out, in, ky, kx]``, int8 or float32 (a Linear on ``[C, H, W]``: ``ky, kx = H, W``).
 
     Integer blocks end with a row of zero weights, to which incomplete groups of spikes point.
+
+    Args:
+        weight: the weights.
+        small: for cores without vectors (`kernels`).
 
     Raises:
         TypeError: weights of another type.
@@ -86,7 +108,8 @@ def pack(weight: NDArray[Any]) -> Rows:
     if weight.dtype not in (np.int8, np.float32):
         raise TypeError(f"weights must be int8 or float32, are {weight.dtype}")
     outputs, channels, kernel_y, kernel_x = weight.shape
-    by_column = not _tabulated(channels, kernel_y, kernel_x)
+    by_row = (small and weight.dtype == np.int8) or _tabulated(channels, kernel_y, kernel_x)
+    by_column = not by_row
     table = weight.transpose((3, 2, 1, 0) if by_column else (2, 3, 1, 0)).reshape(-1, outputs)
     if weight.dtype == np.int8:
         table = np.concatenate([table, np.zeros((1, outputs), np.int8)])

@@ -1,11 +1,11 @@
 /* An integer layer and the neurons behind it: which kernel takes it. Only the speed depends on that, no bit. */
 
-#if NF_BYTES
 NF_INLINE int32_t nf_is_per_channel(const nf_neuron_i32 *neuron)
 {
     return !(neuron->bias.per_pixel | neuron->theta.per_pixel | neuron->reset.per_pixel | neuron->start.per_pixel);
 }
 
+#if NF_BYTES
 /* Whether the entries of lists reach all rows of a window. */
 NF_INLINE int32_t nf_has_lists(const nf_layer *layer, const nf_source *source)
 {
@@ -21,7 +21,12 @@ NF_INLINE int32_t nf_has_tables(const nf_layer *layer, const nf_source *source)
 #endif
 
 /* `state` keeps the membranes [y][x][c] between calls; NULL starts them anew. */
-NF_KERNEL void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
+#if NF_BYTES
+NF_KERNEL
+#else
+NF_INLINE /* into every stage, whose sizes are constants */
+#endif
+void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
                            uint64_t *out, uint64_t *scratch)
 {
     (void)scratch;
@@ -39,5 +44,11 @@ NF_KERNEL void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, c
     }
 #endif
     nf_clear(layer->out, source->steps, out);
+#if !NF_BYTES && !defined(NEUROFER_DENSE)
+    if (!layer->by_column && layer->dilation_x == 1 && nf_is_per_channel(neuron)) {
+        nf_layer_small(layer, neuron, source, state, out);
+        return;
+    }
+#endif
     nf_layer_plain(layer, neuron, source, state, out);
 }
