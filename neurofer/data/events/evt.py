@@ -48,7 +48,7 @@ def _decode(path: Path, version: str) -> Decoded:
 def _refuse(path: Path) -> Decoded:
     with path.open("rb") as file:
         version = read_header(file.read(_HEAD)).evt
-    raise DamagedError(f"EVT {version} is not read, EVT 2.0, 2.1 and 3.0 are; convert it with metavision_file_to_hdf5")
+    raise DamagedError(f"EVT {version} is not read, EVT 2.0, 2.1 and 3.0 are; convert it with metavision_file_to_dat")
 
 
 def _evt2(words: NDArray[Any], position: int, state: NDArray[np.int64], out: NDArray[Any]) -> tuple[int, int, int]:

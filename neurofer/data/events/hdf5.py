@@ -25,6 +25,8 @@ _V2E = {"t": 0, "x": 1, "y": 2, "p": 3}
 _PLUGINS = {307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32015: "Zstandard", 32026: "Blosc2"}
 """What hdf5plugin adds to HDF5, by the filters' registered numbers."""
 
+_ECF = 0x8ECF
+
 
 def _decode(path: Path, options: Options) -> Decoded:
     return Decoded(None, _events(path, options.unit))
@@ -118,6 +120,11 @@ def _check_filters(column: Any) -> None:
         code = pipeline.get_filter(number)[0]
         if h5py.h5z.filter_avail(code):
             continue
+        if code == _ECF:
+            raise DamagedError(
+                f"{column.name} is compressed with Prophesee's ECF, which is not read; convert the recording with "
+                "metavision_file_to_dat or metavision_file_to_csv"
+            )
         if code not in _PLUGINS:
             raise DamagedError(f"{column.name} is compressed with an unknown HDF5 filter, number {code}")
         try:

@@ -117,7 +117,8 @@ def test_an_hdf5_file_that_claims_more_than_it_holds(path):
     ("code", "error", "reason"),
     [
         (32001, MissingPackageError, "compressed with Blosc, .*\n.*pip install hdf5plugin"),
-        (36559, ReadError, "an unknown HDF5 filter, number 36559"),
+        (36559, ReadError, "compressed with Prophesee's ECF, .* metavision_file_to_dat"),
+        (40001, ReadError, "an unknown HDF5 filter, number 40001"),
     ],
 )
 def test_an_hdf5_file_whose_filter_is_not_there(code, error, reason, path):
