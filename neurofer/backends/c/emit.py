@@ -10,6 +10,7 @@ from neurofer.backends.c.emit_compute import compute
 from neurofer.backends.c.emit_describe import described
 from neurofer.backends.c.emit_function import Function, Pool
 from neurofer.backends.c.emit_fused import fused, pool_spikes
+from neurofer.backends.c.emit_kernels import Kernels
 from neurofer.backends.c.emit_moves import enter, join, keep, late, reorder
 from neurofer.backends.c.plan import Plan, plan
 from neurofer.backends.c.plan_arithmetic import Arithmetic
@@ -69,18 +70,19 @@ class Sources:
         return self.plan.arithmetic
 
 
-def sources(program: Program, name: str = "model", *, fuse: bool = True) -> Sources:
+def sources(program: Program, name: str = "model", *, fuse: bool = True, small: bool = False) -> Sources:
     """Return ``program`` as C99 without heap, globals or dependencies.
 
     Args:
         program: lowered: BatchNorm folded.
         name: an identifier, the prefix of every public name.
         fuse: see `plan`.
+        small: see `plan`.
 
     Raises:
         RefusedError: nodes that are not supported, or values that are not finite; all at once.
     """
-    made = plan(program, fuse=fuse)
+    made = plan(program, fuse=fuse, small=small)
     return Sources(made, name, _code(made, name), _header(made, name))
 
 
@@ -134,7 +136,7 @@ def _function(stage: Stage, pool: Pool, after: Constant | None) -> Function:
 
 
 def _code(plan: Plan, name: str) -> str:
-    pool = Pool({key: at for key, (_, at) in plan.constants.items()})
+    pool = Pool({key: at for key, (_, at) in plan.constants.items()}, Kernels(small=plan.small))
     functions = _functions(plan, pool)
     definitions = [function.text for function in functions]
     parts = [
@@ -210,11 +212,12 @@ _HEADER = """\
 extern "C" {{
 #endif
 
+/* On a multiple of 64 bytes: what takes it from a heap has to see to that. */
 typedef struct {{
-    uint64_t words[{big}_STATE_WORDS];
+    NF_ALIGNED uint64_t words[{big}_STATE_WORDS];
 }} {name}_state;
 
-extern const uint64_t {name}_weights[{length}];
+extern NF_ALIGNED const uint64_t {name}_weights[{length}];
 
 /* `weights` are {name}_weights, or the same bytes from elsewhere at an address that 8 divides. */
 void {name}_init({name}_state *state, const void *weights);

@@ -12,9 +12,6 @@ from neurofer.backends.c.plan_stages import C_TYPES
 
 _FOLDER = Path(__file__).parent / "kernels"
 
-_SEARCHES = ("conv_plane", "pool_plane", "add_plane")
-"""Kernels that go from spike to spike."""
-
 _LETTERS = "XWS"
 """In a kernel's text, X_T, W_T and S_T stand for the types of the values read, of the weights and of the sums."""
 
@@ -25,11 +22,12 @@ class Kernels:
 
     texts: dict[str, str] = field(default_factory=dict)
     layers: bool = False
+    small: bool = False
 
     @property
     def text(self) -> str:
         """Everything that was asked for."""
-        common = [rows.kernels()] if self.layers else [kernel_text("types.h"), kernel_text("planes.h")]
+        common = [rows.kernels(small=self.small)] if self.layers else [kernel_text("types.h"), kernel_text("planes.h")]
         return "\n".join(
             [*common, *(text for name, text in self.texts.items() if not (self.layers and name in _LAYERS))]
         )
@@ -37,8 +35,6 @@ class Kernels:
     def call(self, kernel: str, **types: str) -> str:
         """Return the name of the function ``kernel`` for these types (x=, w=, s=), and include it."""
         self.use_file("generic_window.h")
-        if kernel in _SEARCHES:
-            self.use_file("generic_next.h")
         given = [letter for letter in _LETTERS if letter.lower() in types]
         name = "_".join([f"nf_{kernel}", *(types[letter.lower()] for letter in given)])
         if name not in self.texts:

@@ -37,6 +37,7 @@ class Plan:
         arithmetic: numbers of every node that computes.
         layouts: grid of every node's output.
         sequence: ``layers`` where a sequence runs all steps of a stage at once, ``steps`` where steps feed back.
+        small: whether it is for cores without vectors.
     """
 
     program: Program
@@ -44,6 +45,7 @@ class Plan:
     arithmetic: dict[str, Arithmetic]
     layouts: dict[str, Layout]
     sequence: Sequence
+    small: bool = False
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -129,22 +131,23 @@ def constants(stage: Stage) -> list[Constant]:
     return found + [Constant(stage.node, value, number) for value in values if isinstance(value, np.ndarray)]
 
 
-def plan(program: Program, *, fuse: bool = True) -> Plan:
+def plan(program: Program, *, fuse: bool = True, small: bool = False) -> Plan:
     """Return ``program`` as stages, buffers and integers or float32.
 
     Args:
         program: lowered: BatchNorm folded.
         fuse: whether layers of spikes take the kernels with lists; without, every layer is generic code.
+        small: for cores without vectors: the kernels get no room to work in.
 
     Raises:
         RefusedError: nodes that are not supported, or values that are not finite; all at once.
     """
     _refuse(program)
-    graph = Graph(program, fuse)
+    graph = Graph(program, fuse, small)
     stages = tuple(graph.build())
     layouts = {name: graph.layout(name) for name in program.nodes}
     once = program.recurrent or program.contract.steps == 1
-    return Plan(program, stages, graph.arithmetic, layouts, "steps" if once else "layers")
+    return Plan(program, stages, graph.arithmetic, layouts, "steps" if once else "layers", small)
 
 
 def _refuse(program: Program) -> None:

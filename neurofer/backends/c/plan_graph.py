@@ -57,6 +57,7 @@ class Graph:
 
     program: Program
     fuse: bool = True
+    small: bool = False
     stages: list[Stage] = field(default_factory=list)
     kept: list[Keep] = field(default_factory=list)
     _names: set[str] = field(default_factory=lambda: set(_TAKEN))
@@ -348,7 +349,7 @@ class Graph:
             self._bias(f"{name}.late", late_bias, number, drive),
             self._out(name),
         )
-        self.stages.append((self.fuse and fused(made, self.program.contract.steps)) or made)
+        self.stages.append((self.fuse and fused(made, self.program.contract.steps, small=self.small)) or made)
 
     def _drive(self, source: str) -> int:
         return self.arithmetic[source].exponent if self.folded(source) else self.buffer(source).exponent

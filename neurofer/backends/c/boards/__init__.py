@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from neurofer.backends.c.boards.network import BoardNetwork, Measured, read
 from neurofer.backends.c.boards.toolchain import require
-from neurofer.backends.c.boards.write import write
+from neurofer.backends.c.boards.write import suited, write
 
-__all__ = ["BoardNetwork", "Measured", "read", "require", "write"]
+__all__ = ["BoardNetwork", "Measured", "read", "require", "suited", "write"]
