@@ -1,4 +1,4 @@
-"""Where folders lie: the data folders `targets/` and `models/`, and the user's cache."""
+"""What there is to work with: the data folders `targets/` and `models/`, the user's cache, and cores."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def cache(room: str) -> Path:
     if chosen := os.environ.get("NEUROFER_CACHE"):
         return Path(chosen).absolute() / room
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "neurofer" / room
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

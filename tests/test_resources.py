@@ -71,3 +71,9 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
         names = archive.namelist()
     assert "neurofer/py.typed" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"neurofer"}
+
+
+def test_cores_are_those_this_process_may_use():
+    one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    code = f"{one}; from neurofer import resources; print(resources.cores())"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"

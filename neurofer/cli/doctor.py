@@ -58,10 +58,10 @@ def doctor(json: options.Json = False) -> Outcome:
 
 
 def _system() -> Iterator[Finding]:
-    import os
     import platform
 
     import neurofer
+    from neurofer import resources
 
     yield Finding("neurofer", neurofer.__version__)
     old = sys.version_info < (3, 11)
@@ -73,7 +73,7 @@ def _system() -> Iterator[Finding]:
     )
     yield Finding("platform", platform.platform())
     yield _compiler()
-    yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
+    yield Finding("cores", str(resources.cores()))
 
 
 def _compiler() -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from neurofer import resources
 from neurofer.cli.outcome import note
 
 Row = dict[str, Any]
@@ -109,14 +109,9 @@ def compared(
     ]
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def machine() -> str:
     """Return what this runs on, in words: processor, cores, system."""
     listed = Path("/proc/cpuinfo")
     lines = listed.read_text().splitlines() if listed.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor()}, {cores()} core(s), {platform.system()}"
+    return f"{models[0] if models else platform.processor()}, {resources.cores()} core(s), {platform.system()}"

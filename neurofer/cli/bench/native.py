@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurofer.cli.bench.measure import Asked, Column, Row, cores, number, word
+from neurofer import resources
+from neurofer.cli.bench.measure import Asked, Column, Row, number, word
 from neurofer.cli.bench.workload import Case
 from neurofer.cli.outcome import note
 
@@ -59,7 +60,7 @@ def rows(asked: Asked) -> Iterator[Row]:
 
 def all_threads() -> tuple[int, ...]:
     """Return one, and as many threads as there are cores for this process."""
-    return (1, cores())
+    return (1, resources.cores())
 
 
 def cases(asked: Asked) -> Iterator[Case]:
