@@ -11,8 +11,11 @@ def enter(stage: Enter, pool: Pool) -> Function:
     """Return the function that takes an input in."""
     grid, out, given = stage.out.layout, stage.out, f"{stage.port.identifier}_in"
     if out.type == "bits":
-        pool.kernels.call("pack")
-        call = f"nf_pack({given}, steps, {grid.channels}, {grid.height}, {grid.width}, {grid.row}, {out.name});"
+        pool.kernels.use_file("generic_spikes8.h")
+        pairs = grid.channels == 2
+        name = pool.kernels.call("pack_pairs" if pairs else "pack")
+        channels = "" if pairs else f"{grid.channels}, "
+        call = f"{name}({given}, steps, {channels}{grid.height}, {grid.width}, {grid.row}, {out.name});"
     else:
         name = pool.kernels.call("interleave", x=out.type)
         call = f"{name}({given}, steps, {grid.channels}, {grid.pixels}, {out.name});"

@@ -17,12 +17,15 @@ static void nf_conv_plane_W_S(const nf_view *w, const W_T *weight, const uint64_
                 for (int32_t g = 0; g < w->groups; g++) {
                     const W_T *block =
                         weight + (ptrdiff_t)((g * w->kernel_y + ky) * w->kernel_x + kx) * inputs * outputs;
-                    const int32_t first = ix * w->channels + g * inputs, end = first + inputs;
+                    const int32_t first = ix * w->channels + g * inputs;
                     S_T *sum = drive + (ptrdiff_t)t * w->outputs + (ptrdiff_t)g * outputs;
-                    for (int32_t k = nf_next(row, first, end); k < end; k = nf_next(row, k + 1, end)) {
-                        const W_T *line = block + (ptrdiff_t)(k - first) * outputs;
-                        for (int32_t o = 0; o < outputs; o++)
-                            sum[o] += (S_T)line[o];
+                    for (int32_t c = 0; c < inputs; c += 32) {
+                        uint32_t bits = nf_bits(row, first + c, nf_least(32, inputs - c));
+                        for (; bits != 0; bits &= bits - 1) {
+                            const W_T *line = block + (ptrdiff_t)(c + nf_lowest(bits)) * outputs;
+                            for (int32_t o = 0; o < outputs; o++)
+                                sum[o] += (S_T)line[o];
+                        }
                     }
                 }
             }

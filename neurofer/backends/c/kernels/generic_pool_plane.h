@@ -11,11 +11,12 @@ static void nf_pool_plane_S(const nf_view *w, S_T unit, const uint64_t *plane, i
         for (int32_t t = 0; t < steps; t++) {
             const uint64_t *row = plane + (ptrdiff_t)t * w->hop + (ptrdiff_t)iy * w->row;
             S_T *sum = drive + (ptrdiff_t)t * w->channels;
-            for (int32_t ix = first; ix < end; ix++) {
-                const int32_t base = ix * w->channels, stop = base + w->channels;
-                for (int32_t k = nf_next(row, base, stop); k < stop; k = nf_next(row, k + 1, stop))
-                    sum[k - base] += unit;
-            }
+            for (int32_t ix = first; ix < end; ix++)
+                for (int32_t c = 0; c < w->channels; c += 32) {
+                    uint32_t bits = nf_bits(row, ix * w->channels + c, nf_least(32, w->channels - c));
+                    for (; bits != 0; bits &= bits - 1)
+                        sum[c + nf_lowest(bits)] += unit;
+                }
         }
     }
 }
