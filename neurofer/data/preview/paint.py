@@ -44,11 +44,11 @@ def palette() -> list[int]:
     return found
 
 
-def curve(draw: ImageDraw, slices: Slices, box: tuple[int, int, int, int], font: Any, *, now: float | None) -> None:
+def curve(pen: ImageDraw, slices: Slices, box: tuple[int, int, int, int], font: Any, *, now: float | None) -> None:
     """Draw the rates of ON and OFF events over time into a box (left, top, right, bottom).
 
     Args:
-        draw: what to draw on.
+        pen: draws on the picture.
         slices: whose rates.
         box: in pixels.
         font: of the numbers.
@@ -61,21 +61,21 @@ def curve(draw: ImageDraw, slices: Slices, box: tuple[int, int, int, int], font:
     frames = len(slices.counts)
     for k in range(frames + 1) if now is None else ():
         x = left + (right - left) * k / frames
-        draw.line([(x, top), (x, bottom)], fill=GRID)
+        pen.line([(x, top), (x, bottom)], fill=GRID)
     for rates, ink in zip(slices.rates, (OFF, ON), strict=True):
         across = np.linspace(left, right, len(rates)).tolist()
         down = (bottom - (bottom - top) * np.minimum(rates / most, 1)).tolist()
-        draw.line(list(zip(across, down, strict=True)), fill=ink, width=2)
+        pen.line(list(zip(across, down, strict=True)), fill=ink, width=2)
     if now is not None:
         x = left + (right - left) * now
-        draw.line([(x, top), (x, bottom)], fill=INK)
-    draw.line([(left, top), (left, bottom), (right, bottom)], fill=INK)
+        pen.line([(x, top), (x, bottom)], fill=INK)
+    pen.line([(left, top), (left, bottom), (right, bottom)], fill=INK)
     told = f"{short(most)} events/s" + (f", peak {short(peak)}" if peak > most else "")
-    draw.text((left + 4, top - 2), told, fill=INK, font=font)
-    draw.text((left, bottom + 3), "0 s", fill=INK, font=font)
-    draw.text((right, bottom + 3), f"{slices.seconds:.4g} s", fill=INK, font=font, anchor="ra")
+    pen.text((left + 4, top - 2), told, fill=INK, font=font)
+    pen.text((left, bottom + 3), "0 s", fill=INK, font=font)
+    pen.text((right, bottom + 3), f"{slices.seconds:.4g} s", fill=INK, font=font, anchor="ra")
     for place, (name, ink) in enumerate((("ON", ON), ("OFF", OFF))):
-        draw.text((right - 40 * place - 2, top - 2), name, fill=ink, font=font, anchor="ra")
+        pen.text((right - 40 * place - 2, top - 2), name, fill=ink, font=font, anchor="ra")
 
 
 def nice(value: float) -> float:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _LETTERS = 12
 _EDGE, _LINE, _CURVE = 10, 17, 90
+_NARROWEST = 320
+"""Pixels that the words need."""
+
 _ACROSS = 6
 """Frames in a line of the sheet of one recording."""
 
@@ -77,10 +80,10 @@ def _lines(slices: Slices, side: int, *, alone: bool) -> list[Image]:
     across = min(count, _ACROSS) if alone else count
     tiles = [_tile(slices, number, side, caption=True) for number in range(count)]
     width = across * (tiles[0].width + _EDGE) + _EDGE
-    head = _paper(max(width, 320), _LINE + _EDGE)
+    head = _paper(max(width, _NARROWEST), _LINE + _EDGE)
     sensor = f"{slices.size[0]} x {slices.size[1]}"
     text = f"{slices.title}   {sensor}   {int(slices.counts.sum()):,} events in {slices.seconds:.4g} s"
-    _draw(head).text((_EDGE, _EDGE), text, fill=INK, font=_font())
+    _pen(head).text((_EDGE, _EDGE), text, fill=INK, font=_font())
     lines = [head]
     for start in range(0, count, across):
         line = _paper(width, tiles[0].height)
@@ -88,9 +91,9 @@ def _lines(slices: Slices, side: int, *, alone: bool) -> list[Image]:
             line.paste(tile, (_EDGE + place * (tile.width + _EDGE), 0))
         lines.append(line)
     if alone:
-        below = _paper(max(width, 320), _CURVE + 2 * _LINE + _EDGE)
+        below = _paper(max(width, _NARROWEST), _CURVE + 2 * _LINE + _EDGE)
         box = (_EDGE, _LINE, below.width - _EDGE, _LINE + _CURVE)
-        curve(_draw(below), slices, box, _font(), now=None)
+        curve(_pen(below), slices, box, _font(), now=None)
         lines.append(below)
     return lines
 
@@ -101,17 +104,17 @@ def _moment(rows: Sequence[Slices], number: int, side: int) -> Image:
     across = min(len(tiles), 3)
     down = -(-len(tiles) // across)
     cell = max(tile.width for tile in tiles) + _EDGE, max(tile.height for tile in tiles) + _LINE + _EDGE
-    width = max(across * cell[0] + _EDGE, 320)
+    width = max(across * cell[0] + _EDGE, _NARROWEST)
     picture = _paper(width, down * cell[1] + _EDGE + (_CURVE + 2 * _LINE if len(rows) == 1 else 0))
-    draw, font = _draw(picture), _font()
+    pen, font = _pen(picture), _font()
     for place, (slices, tile) in enumerate(zip(rows, tiles, strict=True)):
         left, top = _EDGE + place % across * cell[0], _EDGE + place // across * cell[1]
-        draw.text((left, top), slices.title, fill=INK, font=font)
+        pen.text((left, top), slices.title, fill=INK, font=font)
         picture.paste(tile, (left, top + _LINE))
     if len(rows) == 1:
         top = down * cell[1] + _LINE
         now = (number + 1) / len(rows[0].counts)
-        curve(draw, rows[0], (_EDGE, top, width - _EDGE, top + _CURVE), font, now=now)
+        curve(pen, rows[0], (_EDGE, top, width - _EDGE, top + _CURVE), font, now=now)
     return picture
 
 
@@ -124,13 +127,13 @@ def _tile(slices: Slices, number: int, side: int, *, caption: bool) -> Image:
     painted = colour(counts, slices.strongest).repeat(factor, 0).repeat(factor, 1)
     frame = Image.fromarray(painted)
     tile = _paper(frame.width + 2, frame.height + 2 + (_LINE if caption else 0))
-    draw = _draw(tile)
-    draw.rectangle((0, 0, frame.width + 1, frame.height + 1), outline=INK)
+    pen = _pen(tile)
+    pen.rectangle((0, 0, frame.width + 1, frame.height + 1), outline=INK)
     tile.paste(frame, (1, 1))
     if caption:
         start, end = (slices.seconds * k / len(slices.counts) for k in (number, number + 1))
         text = f"{start:.3g} to {end:.3g} s: {int(counts.sum()):,}"
-        draw.text((1, frame.height + 3), text, fill=INK, font=_font())
+        pen.text((1, frame.height + 3), text, fill=INK, font=_font())
     return tile
 
 
@@ -140,7 +143,7 @@ def _paper(width: int, height: int) -> Image:
     return Image.new("RGB", (width, height), PAPER)
 
 
-def _draw(picture: Image) -> Any:
+def _pen(picture: Image) -> Any:
     from PIL import ImageDraw
 
     return ImageDraw.Draw(picture)

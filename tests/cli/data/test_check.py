@@ -81,6 +81,13 @@ def test_events_are_looked_at_not_only_their_digests(cli, copy):
     ]
 
 
+def test_what_the_manifest_tells_of_a_recording_must_hold(cli, copy):
+    change_manifest(copy, lambda manifest: manifest["recordings"][2].update(events=7))
+    assert problems(cli("data", "check", copy, "--json"))[0].startswith(
+        "recordings/02.npz: this is not the recording that was built: it holds"
+    )
+
+
 def test_copies_and_classes_that_are_missing_are_told(cli, copy):
     rewrite(copy, 0, read_events(copy / "recordings" / "07.npz"))
     rewrite(copy, 7, read_events(copy / "recordings" / "07.npz"))
