@@ -26,7 +26,7 @@ _BIAS = 128
 """Added to int8 weights: bytes without sign are summed several to a register."""
 
 _PLAIN = ("types.h", "planes.h", "fire.h", "pool.h", "layer_plain.h")
-_VECTOR = ("job.h", "lists.h", "layer_events.h", "layer_tables.h")
+_VECTOR = ("job.h", "threads.h", "lists.h", "layer_events.h", "layer_tables.h")
 """Files in the order in which they need each other; those of the vector builds stand behind ``#if``."""
 
 _TABLE_BITS, _TABLE_INPUTS = 7, 256

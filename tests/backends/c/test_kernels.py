@@ -19,6 +19,8 @@ Array = NDArray[Any]
 _BUILDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "native": ("gcc", ("-march=native",)),
     "avx2": ("gcc", ("-mavx2",)),
+    "threads": ("gcc", ("-mavx2", "-fopenmp", "-DNF_SHARED=0")),
+    "undefined": ("gcc", ("-march=native", "-fsanitize=undefined", "-fno-sanitize-recover")),
     "plain": ("gcc", ("-DNEUROFER_PLAIN",)),
     "dense": ("gcc", ("-DNEUROFER_DENSE",)),
     "sse2-clang": ("clang-14", ("-msse2",)),

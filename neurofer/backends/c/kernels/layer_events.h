@@ -1,9 +1,10 @@
 /* Integer layers from lists of spikes: lists of a tile of output rows, then block by block of 64 outputs, pixel by
    pixel, the steps innermost so that membranes stay in registers. */
 
-/* Some rows of outputs, and the lists of their bands (row, step). */
+/* Some rows of outputs, the lists of their bands (row, step), and which channels are wanted of them. */
 typedef struct {
     const nf_job *job;
+    nf_part part;
     int32_t first_row, rows;
     const uint32_t *starts;
     const uint16_t *entries;
@@ -44,48 +45,51 @@ NF_INLINE nf_block nf_start_block(const nf_tile *tile, int32_t first)
 {
     const nf_layer *layer = tile->job->layer;
     const int32_t rows = nf_window_rows(layer), lanes = nf_block_lanes(layer, first);
-    const int32_t is_last = first + 64 >= layer->out.channels;
-    const uint8_t *weights = nf_block_weights(layer, first);
-    const char *ahead = (const char *)(is_last ? (const uint8_t *)layer->rows : weights + (rows + 1) * lanes);
-    int32_t bytes = 64 * (rows + 1);
-    if (is_last && tile->first_row + tile->rows == layer->out.height) {
+    const int32_t is_last = first + 64 >= tile->part.end, next = is_last ? tile->part.first : first + 64;
+    const char *ahead = (const char *)nf_block_weights(layer, next);
+    int32_t bytes = nf_block_lanes(layer, next) * (rows + 1);
+    if (is_last && tile->first_row + tile->rows == tile->part.end_row) {
         ahead = (const char *)layer->next;
         bytes = nf_least(layer->next_bytes, bytes);
     }
-    const nf_block block = {weights, ahead, ahead + bytes, (size_t)lanes / 8, ahead ? 64 : 0, (uint16_t)(8 * rows)};
+    const nf_block block = {nf_block_weights(layer, first), ahead, ahead + bytes, (size_t)lanes / 8, ahead ? 64 : 0,
+                            (uint16_t)(8 * rows)};
     return block;
 }
 
 NF_KERNEL void nf_tile_events(const nf_tile *tile)
 {
-    const int32_t outputs = tile->job->layer->out.channels;
-    for (int32_t first = 0; first < outputs; first += 64) {
+    for (int32_t first = tile->part.first; first < tile->part.end; first += 64) {
         nf_block block = nf_start_block(tile, first);
-        nf_neurons64 neurons = nf_load_neurons(tile->job->neuron, first, nf_least(64, outputs - first));
-        if (neurons.plain && block.scale == 8) {
-            neurons.plain = 1; /* known to the compiler */
+        const int32_t count = nf_least(64, tile->job->layer->out.channels - first);
+        const nf_neurons64 neurons = nf_load_neurons(tile->job->neuron, first, count);
+        if (block.scale == 8)
             nf_block_events(tile, &block, &neurons, first, 1);
-        } else if (block.scale == 8) {
-            nf_block_events(tile, &block, &neurons, first, 1);
-        } else {
+        else
             nf_block_events(tile, &block, &neurons, first, 0);
-        }
     }
 }
 
 /* A tile grows by rows of outputs until its lists have this many entries. */
 #define NF_TILE_ENTRIES (96 * 1024)
 
-NF_KERNEL void nf_layer_events(const nf_job *job, const nf_source *source, uint64_t *scratch)
+NF_INLINE int32_t nf_events_words(const nf_layer *layer, const nf_source *source)
+{
+    const int32_t starts = layer->out.height * source->steps * (layer->in.width + 1);
+    const int32_t row = source->steps * source->terms * layer->kernel_y * layer->in.channels * layer->in.width;
+    return (starts + 1) / 2 + (NF_TILE_ENTRIES + row + 2 * NF_DECODE_SLACK) / 4;
+}
+
+NF_KERNEL void nf_layer_events(const nf_job *job, const nf_source *source, nf_part part, uint64_t *scratch)
 {
     const nf_layer *layer = job->layer;
-    const int32_t columns = layer->in.width + 1, height = layer->out.height;
+    const int32_t columns = layer->in.width + 1, bands = layer->out.height * job->steps;
     uint32_t *starts = (uint32_t *)scratch;
-    uint16_t *entries = (uint16_t *)(starts + height * job->steps * columns);
-    for (int32_t y = 0; y < height;) {
-        nf_tile tile = {job, y, 0, starts, entries};
+    uint16_t *entries = (uint16_t *)(scratch + (bands * columns + 1) / 2);
+    for (int32_t y = part.first_row; y < part.end_row;) {
+        nf_tile tile = {job, part, y, 0, starts, entries};
         uint16_t *end = entries;
-        for (; y < height && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
+        for (; y < part.end_row && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
             for (int32_t t = 0; t < job->steps; t++)
                 end = nf_list_band(layer, source, t, y, starts + (tile.rows * job->steps + t) * columns, entries, end);
         nf_tile_events(&tile);

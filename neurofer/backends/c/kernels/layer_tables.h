@@ -51,15 +51,22 @@ NF_INLINE nf_padded nf_padded_layout(const nf_layer *layer, int32_t terms, uint6
     return padded;
 }
 
+/* Copies the rows that outputs from `first_row` on, before `end_row`, read. */
 NF_KERNEL void nf_pad_rows(const nf_layer *layer, const nf_source *source, const nf_padded *padded, int32_t t,
-                           int32_t term)
+                           int32_t term, int32_t first_row, int32_t end_row)
 {
     const int32_t pad = layer->pad_x * layer->in.channels, shift = pad & 63;
     uint64_t *to = padded->rows + (t * padded->terms + term) * padded->height * padded->words;
-    memset(to, 0, (size_t)(padded->height * padded->words) * sizeof *to);
-    for (int32_t y = 0; y < layer->in.height && y + layer->pad_y < padded->height; y++) {
+    const int32_t top = first_row * layer->stride_y;
+    const int32_t bottom = (end_row - 1) * layer->stride_y + (layer->kernel_y - 1) * layer->dilation_y + 1;
+    for (int32_t at = top; at < bottom; at++) {
+        const int32_t y = at - layer->pad_y;
+        uint64_t *row = to + at * padded->words;
+        memset(row, 0, (size_t)padded->words * sizeof *row);
+        if (y < 0 || y >= layer->in.height)
+            continue;
         const uint64_t *from = nf_row(source, term, t, y);
-        uint64_t *row = to + (y + layer->pad_y) * padded->words + (pad >> 6);
+        row += pad >> 6;
         for (int32_t i = 0; i < layer->in.stride; i++) {
             row[i] |= from[i] << shift;
             row[i + 1] = shift ? from[i] >> (64 - shift) : 0;
@@ -114,7 +121,15 @@ NF_INLINE void nf_row_tables(const nf_job *job, const nf_tables *tables, const n
     }
 }
 
-NF_KERNEL void nf_layer_tables(const nf_job *job, const nf_source *source, uint64_t *scratch)
+NF_INLINE int32_t nf_tables_words(const nf_layer *layer, const nf_source *source)
+{
+    const nf_tables tables = nf_tables_layout(layer);
+    const nf_padded padded = nf_padded_layout(layer, source->terms, NULL);
+    const int32_t sums = layer->kernel_y * tables.groups * tables.stride * (int32_t)(sizeof(nf_sums64) / sizeof(uint64_t));
+    return sums + source->steps * source->terms * padded.height * padded.words;
+}
+
+NF_KERNEL void nf_layer_tables(const nf_job *job, const nf_source *source, nf_part part, uint64_t *scratch)
 {
     const nf_layer *layer = job->layer;
     nf_tables tables = nf_tables_layout(layer);
@@ -123,11 +138,11 @@ NF_KERNEL void nf_layer_tables(const nf_job *job, const nf_source *source, uint6
     const nf_padded padded = nf_padded_layout(layer, source->terms, rows);
     for (int32_t t = 0; t < job->steps; t++)
         for (int32_t term = 0; term < source->terms; term++)
-            nf_pad_rows(layer, source, &padded, t, term);
-    for (int32_t first = 0; first < layer->out.channels; first += 64) {
+            nf_pad_rows(layer, source, &padded, t, term, part.first_row, part.end_row);
+    for (int32_t first = part.first; first < part.end; first += 64) {
         const nf_neurons64 neurons = nf_load_neurons(job->neuron, first, nf_least(64, layer->out.channels - first));
         nf_fill_tables(layer, &tables, nf_block_weights(layer, first), (size_t)nf_block_lanes(layer, first));
-        for (int32_t y = 0; y < layer->out.height; y++)
+        for (int32_t y = part.first_row; y < part.end_row; y++)
             if (tables.groups == 2) /* known to the compiler: no inner loop */
                 nf_row_tables(job, &tables, &neurons, &padded, first, y, 2);
             else

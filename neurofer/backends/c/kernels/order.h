@@ -15,3 +15,6 @@ typedef struct {
     int32_t ahead_step;
     uint16_t zero_row;
 } nf_block;
+
+/* Entries that are written behind the end of a list. */
+#define NF_DECODE_SLACK 64
