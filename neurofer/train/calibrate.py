@@ -19,17 +19,17 @@ _DENSITY = 0.1
 _CURRENT = 2.0  # standard deviation of the current into neurons without BatchNorm; LIF with tau 2 halves it
 
 
-def draw_sample(recipe: Recipe, *, samples: int = 2, seed: int = 0) -> NDArray[Any]:
+def draw_sample(recipe: Recipe, *, samples: int = 2, seed: int = 0, density: float = _DENSITY) -> NDArray[Any]:
     """Seeded samples of a recipe's shape, where there are no data: not natural ones, only good enough to calibrate.
 
     Returns:
-        Binary frames [samples, T, *shape] of density 0.1 for the encoder `events`, else images uniform in [0, 1],
+        Binary frames [samples, T, *shape] of a density for the encoder `events`, else images uniform in [0, 1],
         float32 [samples, *shape].
     """
     rng = np.random.default_rng(seed)
     shape = recipe.data.shape
     if recipe.contract.encoder == "events":
-        return (rng.random((samples, recipe.contract.steps, *shape)) < _DENSITY).astype(np.uint8)
+        return (rng.random((samples, recipe.contract.steps, *shape)) < density).astype(np.uint8)
     return rng.random((samples, *shape), dtype=np.float32)
 
 
