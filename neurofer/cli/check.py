@@ -116,7 +116,7 @@ def show(console: Console, verification: Verification, *, emitted: bool = False)
         verification: the verdicts.
         emitted: whether stock importers read a form that was written for them, and not the artifact itself.
     """
-    from neurofer.report.markdown import divergence
+    from neurofer.report.markdown import costs, divergence
 
     console.print(
         f"{verification.artifact}: {verification.steps} steps, {verification.samples} sample(s), "
@@ -140,6 +140,9 @@ def show(console: Console, verification: Verification, *, emitted: bool = False)
             console.print(f"  sources: {', '.join(map(repr, row.sources))}")
         if more:
             console.print(more)
+    for row in verification.targets:
+        if row.cost:
+            console.print(f"{row.target}: {costs(row.cost)}")
     for reason, names in _absent(verification.targets).items():
         console.print(f"{', '.join(names)}: NOT_RUN: {condense(reason)}")
 

@@ -147,10 +147,16 @@ def _release(version: str) -> tuple[int, ...]:
 
 def _backends() -> Iterator[Finding]:
     from neurofer.backends import environments
-    from neurofer.backends.targets import capabilities, targets
+    from neurofer.backends.targets import capabilities, installed, targets
     from neurofer.errors import NeuroferError
 
     for target in targets():
+        if target.board is not None:
+            absent = [tool for tool, path in installed(target).items() if path is None]
+            yield Finding(
+                target.name, f"no {' and '.join(absent)}; to install: {target.install}" if absent else "ready"
+            )
+            continue
         if target.environment:
             state = environments.status(target.environment).state
             yield Finding(target.name, state if state == "ready" else f"{state}; to set it up: {target.install}")

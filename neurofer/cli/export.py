@@ -248,11 +248,12 @@ def _emit_c(order: Order, path: Path) -> _Artifact:
     from neurofer.report.report import computed
 
     program = order.subject.lowered
-    made = c.sources(program)
-    if order.target.board is None:
+    if (board := order.target.board) is None:
+        made = c.sources(program)
         c.write(made, path.parent)
     else:
-        boards.write(made, path.parent, order.target.board)
+        made = boards.suited(program, board)
+        boards.write(made, path.parent, board)
     return _Artifact(path, program, computed(made.arithmetic))
 
 

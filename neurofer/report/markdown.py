@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from neurofer.energy import EnergyReport
 from neurofer.passes import Proof
 from neurofer.report.report import Computed, Report
-from neurofer.verify.verdict import Divergence, Verdict, Verification
+from neurofer.verify.verdict import Cost, Divergence, Verdict, Verification
 
 
 def markdown(report: Report) -> str:
@@ -50,6 +50,7 @@ def _verdicts(verification: Verification) -> str:
     ]
     header = ("target", "importer", "version", "verdict", "spikes compared", "entries differing")
     parts = ["## Verdicts", table(header, rows)]
+    parts += [f"**{v.target}**: {costs(v.cost)}" for v in verification.targets if v.cost]
     reasons = [f"- **{v.target}, {v.importer}**: {_reason(v)}" for v in verification.targets if v.verdict != "EXACT"]
     return "\n\n".join([*parts, "\n".join(reasons)] if reasons else parts)
 
@@ -65,6 +66,14 @@ def divergence(first: Divergence) -> str:
     return (
         f"node {first.node!r}, step {first.step}, sample {first.sample}, neuron [{where}]: "
         f"membrane {first.membrane:.9g}, threshold {first.threshold:.9g}, margin {first.margin:.3g}"
+    )
+
+
+def costs(cost: Cost) -> str:
+    """Return what a network takes on a microcontroller, in words."""
+    return (
+        f"{cost.instructions:,.0f} instructions per inference, flash {cost.flash:,} of {cost.flash_limit:,} bytes, "
+        f"RAM {cost.ram:,} of {cost.ram_limit:,} ({cost.stack:,} of the stack used), on {cost.part}"
     )
 
 

@@ -30,7 +30,7 @@ def check(plan: Plan, board: Board) -> None:
         problems.append(
             Problem("RAM", f"{_of(need, board.ram)} ({parts}): {_largest(_buffers(plan) | _port_bytes(plan))}")
         )
-    _refuse(problems, board)
+    _refuse(problems, plan, board)
 
 
 def check_linked(linked: Linked, plan: Plan, board: Board) -> None:
@@ -45,16 +45,17 @@ def check_linked(linked: Linked, plan: Plan, board: Board) -> None:
         problems.append(Problem("flash", f"{_of(linked.flash, board.flash)} ({parts})"))
     if linked.ram > board.ram:
         problems.append(Problem("RAM", f"{_of(linked.ram, board.ram)}: {_largest(_buffers(plan) | _port_bytes(plan))}"))
-    _refuse(problems, board)
+    _refuse(problems, plan, board)
 
 
-def _refuse(problems: list[Problem], board: Board) -> None:
+def _refuse(problems: list[Problem], plan: Plan, board: Board) -> None:
     if problems:
+        floats = any(number.number == "f32" for number in plan.arithmetic.values())
         raise RefusedError(
             f"the network does not fit {board.part}",
             problems=problems,
-            next_step="a smaller network (--width, --input-size), integers (--exact --bits 8), fewer --steps, "
-            "or a .toml file for a larger part",
+            next_step=f"a smaller network (--width, --input-size),{' integers (--exact --bits 8),' if floats else ''} "
+            "fewer --steps, or a .toml file for a larger part",
         )
 
 
