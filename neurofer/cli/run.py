@@ -188,6 +188,8 @@ def _compile(subject: Subject, program: Program, threads: int) -> _Made:
             network = c.load(program, threads=threads)
             numbers = computed(network.arithmetic)
         _ = network.engine, network.recorder
+    if threads > 1 and not network.engine.shared:
+        note(f"{network.version} brings no OpenMP: threads run samples at once, and one sample runs on one")
     return _Made("c", network, numbers)
 
 

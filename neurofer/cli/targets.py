@@ -31,6 +31,7 @@ def targets(
     Also what each is and can run.
     A target is a file in targets/; the support matrix is made from what the backends declare.
     Some simulators run in an environment of their own: neurofer targets setup NAME makes it (all for all of them).
+    neurofer targets remove c removes the libraries that were compiled for this machine.
     """
     from neurofer.backends import targets as room
 
@@ -52,10 +53,11 @@ def targets(
 
 
 def _change(what: str, name: str | None) -> Outcome:
-    """Set up or remove environments."""
+    """Set up or remove environments; what was compiled for the target c can be removed, too."""
     from neurofer.backends import environments
+    from neurofer.backends.c import build
 
-    known = environments.names()
+    known = environments.names() if what == "setup" else (*environments.names(), "c")
     if name != "all" and name not in known:
         raise UsageError(
             f"there is no environment {name!r}" if name else f"{what} what?",
@@ -64,9 +66,11 @@ def _change(what: str, name: str | None) -> Outcome:
     for chosen in known if name == "all" else (name,):
         if what == "setup":
             environments.setup(chosen, note)
+        elif chosen == "c":
+            note(f"c: {build.clear() / 1e6:.1f} MB of compiled libraries removed")
         elif not environments.remove(chosen):
             note(f"{chosen}: there was none")
-    found = [environments.status(chosen) for chosen in known]
+    found = [environments.status(chosen) for chosen in environments.names()]
     rows = [{"name": s.name, "state": s.state, "folder": str(s.folder), "megabytes": s.megabytes} for s in found]
     return Outcome({"schema": _SCHEMA, "environments": rows}, lambda console: _render_environments(console, rows))
 

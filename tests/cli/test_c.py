@@ -147,3 +147,13 @@ def test_the_compiler_is_told(cli):
     assert found["found"].endswith(("with OpenMP", "without OpenMP"))
     (target,) = cli("targets", "c", "--json").json()["targets"]
     assert target["installed"]["C compiler"] in found["found"]
+
+
+def test_what_was_compiled_can_be_removed(cli, network_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROFER_CACHE", str(tmp_path / "cache"))
+    assert cli("verify", network_file, "--on", "c").code == 0
+    assert list((tmp_path / "cache" / "native").glob("*.so"))
+    assert "MB of compiled libraries removed" in cli("targets", "remove", "c").err
+    assert not (tmp_path / "cache" / "native").exists()
+    assert "c: 0.0 MB" in cli("targets", "remove", "c").err
+    assert cli("targets", "setup", "c").is_one_error("there is no environment 'c'")

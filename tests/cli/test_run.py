@@ -176,3 +176,12 @@ def test_without_a_compiler_another_runtime_does_it(cli, network_file, array, mo
     monkeypatch.setitem(__import__("sys").modules, "neurofer.backends.onnx", None)
     assert cli("run", network_file, array, "--json").json()["on"] == "reference"
     assert cli("run", network_file, array, "--on", "c").is_one_error("there is no C compiler", code=4)
+
+
+def test_a_compiler_without_openmp_is_told(cli, network_file, array, tmp_path, monkeypatch):
+    path = tmp_path / "plain"
+    path.write_text('#!/bin/sh\ncase "$*" in *openmp*) exit 1;; *) exec cc "$@";; esac\n')
+    path.chmod(0o755)
+    monkeypatch.setenv("CC", str(path))
+    assert "brings no OpenMP" in cli("run", network_file, array, "--threads", 2).err
+    assert "OpenMP" not in cli("run", network_file, array).err

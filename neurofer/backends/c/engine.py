@@ -51,6 +51,7 @@ class Engine:
     Attributes:
         description: what the code says of itself.
         state_bytes: size of a state.
+        shared: whether threads can share the work of one sample.
     """
 
     def __init__(self, library: ctypes.CDLL, weights: Weights) -> None:
@@ -60,6 +61,7 @@ class Engine:
         self.library = library
         self.description: Description = description.read(library.model_describe())
         self.state_bytes: int = library.neurofer_state_bytes()
+        self.shared = hasattr(library, "omp_set_num_threads")  # of the OpenMP runtime that it is linked to
         self._weights = weights
 
     def state(self) -> NDArray[np.uint8]:
@@ -80,7 +82,7 @@ class Engine:
 
     def threads(self, number: int) -> None:
         """Set how many threads share the work of one sample, of those calls that this thread makes."""
-        if hasattr(self.library, "omp_set_num_threads"):  # of the OpenMP runtime that the library is linked to
+        if self.shared:
             self.library.omp_set_num_threads(number)
 
 
