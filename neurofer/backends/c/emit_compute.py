@@ -92,10 +92,10 @@ def _drive(stage: Compute, pool: Pool) -> list[str]:
 
 def _term(index: int, term: Term, stage: Compute, pool: Pool) -> str:
     source = term.source.buffer
-    graded = {} if source.type == "bits" else {"x": source.type}
+    graded: dict[str, str] = {} if source.type == "bits" else {"x": source.type}
     kernel = f"{term.kind}_{'value' if graded else 'plane'}"
     given = [f"&window_{index}"]
-    types = {**graded, "s": stage.number}
+    types: dict[str, str] = {**graded, "s": stage.number}
     if term.weight is not None:
         types["w"] = term.weight.type
         given.append(pool.constant(term.weight.values, C_TYPES[term.weight.type]))
@@ -116,9 +116,9 @@ def _memory(stage: Compute, pool: Pool) -> list[str]:
             continue
         begin = Body(stage)
         value = begin.of(f"{name}_first", first)
+        beside = f"drive + (ptrdiff_t)(steps + {place}) * {channels}"
         lines += [
-            f"{kind} *const {name} = {kept.name} != NULL ? {kept.name} + at : "
-            f"drive + (ptrdiff_t)(steps + {place}) * {channels};",
+            f"{kind} *const {name} = {kept.name} != NULL ? {kept.name} + at : {beside};",
             "if (start == 0) {",
             *(f"    const {kind} *const {k} = {pool.constant(array, kind)};" for k, array in begin.arrays.items()),
             f"    for (int32_t c = 0; c < {channels}; c++)",

@@ -43,9 +43,9 @@ class _Neurons:
         theta = self.value("theta", 0 if u.theta is None else u.theta)
         start, offset = self.value("v_init", u.v_init), self.value("offset", u.offset)
         if self.number == "i32":
-            shift = 0 if isinstance(u.gain, np.ndarray) else int(u.gain).bit_length() - 1
-            parts = [literal(u.leak, "i32") if not isinstance(u.leak, np.ndarray) else "1", u.shift, shift, soft]  # type: ignore[list-item]
-            return f"{{{', '.join(map(str, [*parts, offset, theta, reset, start]))}}}"
+            leak_mul, factor = (int(np.ravel(value)[0]) for value in (u.leak, u.gain))  # one of each: see `plan_fused`
+            parts = (leak_mul, u.shift, factor.bit_length() - 1, soft, offset, theta, reset, start)
+            return f"{{{', '.join(map(str, parts))}}}"
         leak, gain = self.value("leak", u.leak), self.value("gain", u.gain)
         return f"{{{', '.join(map(str, [soft, leak, gain, offset, theta, reset, start]))}}}"
 
@@ -62,6 +62,7 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     bias = "NULL" if stage.sums is None else pool.constant(stage.sums.values, "float")
     ahead = "NULL, 0" if after is None else f"weights + {pool.places[id(after.values)]}, {after.values.nbytes}"
     memory = stage.membrane.name
+    values, kernel = ("ints", "i8") if made == "i32" else ("floats", "f32")
     lines = [
         *neurons.lines,
         f"const nf_neuron_{made} neuron = {initialiser};",
@@ -71,10 +72,8 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
         *_gather(stage.sources),
         f"if ({memory} != NULL && start == 0)",
         f"    for (int32_t pixel = 0; pixel < {out.pixels}; pixel++)",
-        f"        nf_start_{'ints' if made == 'i32' else 'floats'}(&neuron, pixel, 0, {out.channels}, "
-        f"{memory} + (ptrdiff_t)pixel * {out.channels});",
-        f"nf_layer_{'i8' if made == 'i32' else 'f32'}(&layer, &neuron, &source, {memory}, {stage.out.name}, "
-        f"{stage.scratch.name});",
+        f"        nf_start_{values}(&neuron, pixel, 0, {out.channels}, {memory} + (ptrdiff_t)pixel * {out.channels});",
+        f"nf_layer_{kernel}(&layer, &neuron, &source, {memory}, {stage.out.name}, {stage.scratch.name});",
     ]
     numbers = "float32" if made == "f32" else f"integers of 2^{-stage.arithmetic.exponent}"
     width = "" if stage.arithmetic.bits is None else f", sums of {stage.arithmetic.bits} bits"

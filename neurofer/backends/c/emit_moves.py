@@ -46,13 +46,13 @@ def late(stage: Late, pool: Pool) -> Function:
     """Return the function of a Delay."""
     source, past, out = stage.source, stage.past, stage.out
     lag = pool.constant(stage.lag.values, "int32_t")
+    slot = f"{past.name} + (ptrdiff_t)(start % slots) * {source.hop}"
     lines = [
         f"const {C_TYPES[source.type]} *history = {source.name};",
         f"int32_t slots = {1 if source.slots == 1 else 'steps'};",
         f"if ({past.name} != NULL) {{",
         f"    slots = {past.slots};",
-        f"    memcpy({past.name} + (ptrdiff_t)(start % slots) * {source.hop}, {source.name}, "
-        f"{source.hop} * sizeof *{source.name});",
+        f"    memcpy({slot}, {source.name}, {source.hop} * sizeof *{source.name});",
         f"    history = {past.name};",
         "}",
     ]

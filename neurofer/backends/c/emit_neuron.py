@@ -54,8 +54,8 @@ class Body:
         return f"{total} + {self.of(name, value)}"
 
     def lines(self) -> list[str]:
-        """Return the statements: they read ``drive_t[c]``, ``v[c]`` and ``i[c]`` and define ``s`` (a spike) or ``y_c``."""
-        stage, kind = self.stage, C_TYPES[self.stage.number]  # type: ignore[index]
+        """Return the statements; they read ``drive_t``, ``v`` and ``i``, and define ``s`` (a spike) or ``y_c``."""
+        stage, kind = self.stage, C_TYPES[self.stage.number]
         match stage.what:
             case n.Neuron():
                 return self._neuron(kind)

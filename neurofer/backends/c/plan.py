@@ -14,6 +14,7 @@ from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_memory import ALIGNMENT, Arena, arena
 from neurofer.backends.c.plan_neuron import Update, Value
 from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Enter, Fused, Late, Port, Stage
+from neurofer.backends.c.plan_wiring import Wiring
 from neurofer.errors import Problem, RefusedError
 from neurofer.ir import Capabilities, Program
 from neurofer.ir import nodes as n
@@ -143,11 +144,10 @@ def plan(program: Program, *, fuse: bool = True, small: bool = False) -> Plan:
         RefusedError: nodes that are not supported, or values that are not finite; all at once.
     """
     _refuse(program)
-    graph = Graph(program, fuse, small)
-    stages = tuple(graph.build())
-    layouts = {name: graph.layout(name) for name in program.nodes}
+    wiring = Wiring(program)
+    stages = tuple(Graph(wiring, fuse, small).build())
     once = program.recurrent or program.contract.steps == 1
-    return Plan(program, stages, graph.arithmetic, layouts, "steps" if once else "layers", small)
+    return Plan(program, stages, wiring.arithmetic, wiring.layouts, "steps" if once else "layers", small)
 
 
 def _refuse(program: Program) -> None:

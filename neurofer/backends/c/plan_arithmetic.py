@@ -39,6 +39,7 @@ class Arithmetic:
         current: the same of a neuron's synaptic current.
         bits: width in bits of a signed integer that holds every partial sum; None for float32.
         reason: why it is not computed in integers.
+        largest: its largest output, where outputs are whole numbers from 0 on.
     """
 
     number: Number
@@ -46,6 +47,7 @@ class Arithmetic:
     current: int = 0
     bits: int | None = None
     reason: str = ""
+    largest: int | None = None
 
 
 FLOAT = Arithmetic("f32")
@@ -89,13 +91,24 @@ def _regions(program: Program, bits: frozenset[str]) -> list[list[str]]:
             name = region[name]
         return name
 
+    graded = region.keys() - bits - _carriers(program, bits)
     for edge in program.edges:
-        if edge.source in region and edge.source not in bits:
+        if edge.source in graded:
             region[root(edge.source)] = root(edge.target)
     members: dict[str, list[str]] = {}
     for name in region:
         members.setdefault(root(name), []).append(name)
     return list(members.values())
+
+
+def _carriers(program: Program, bits: frozenset[str]) -> set[str]:
+    """Return the nodes that give spikes, or sums of them, another shape: no number is computed in them."""
+    found: set[str] = set()
+    for name in program.order:
+        sources = {edge.source for edge in program.predecessors(name)}
+        if isinstance(program.nodes[name], (n.Flatten, n.Dropout)) and sources <= found | bits:
+            found.add(name)
+    return found
 
 
 def _integer(program: Program, name: str, found: Mapping[str, Lattice]) -> Arithmetic:
@@ -115,7 +128,8 @@ def _integer(program: Program, name: str, found: Mapping[str, Lattice]) -> Arith
     if not _weights_fit(node, power, found, program, name):
         return replace(FLOAT, reason=f"a weight in units of 2^{-power} is wider than 32 bits")
     width = max(2, int(units).bit_length() + 1)
-    return Arithmetic("i32" if units < LIMITS["i32"] else "i64", power, current, width)
+    largest = int(lattice.high) if power == 0 and lattice.low >= 0 else None
+    return Arithmetic("i32" if units < LIMITS["i32"] else "i64", power, current, width, largest=largest)
 
 
 def _weights_fit(node: n.Node, power: int, found: Mapping[str, Lattice], program: Program, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from neurofer.passes.lattice_value import exponent
 from neurofer.passes.proof import first
 
 Value = int | float | Array
-"""A coefficient: a number for all neurons, an array ``[channels]`` or one ``[pixels * channels]`` in order of memory."""
+"""A coefficient: a number for all neurons, an array ``[channels]``, or one of all neurons in the order of memory."""
 
 
 @dataclass(frozen=True)
@@ -44,37 +44,32 @@ class Update:
 
 def update(node: n.Neuron, number: Arithmetic, drive: int, layout: Layout) -> Update:
     """Return the step of ``node`` for a drive in units of ``2^-drive``."""
-    theta = None if node.theta is None else threshold(node.theta, node.compare, number, number.exponent, layout)
-    if number.number == "f32":
-        value = {name: None if (c := getattr(node, name)) is None else _spread(c, number, layout) for name in _ALL}
-        return Update(
-            value["alpha_mem"], 0, value["gain"], value["offset"], theta, value["v_reset"], value["delta"],
-            value["v_init"], value["alpha_syn"], 0, value["w_in"], value["i_init"],
-        )  # fmt: skip
+    whole = number.number != "f32"
 
-    def units(value: Any, power: int) -> Any:
-        return None if value is None else _spread(np.ldexp(np.asarray(value, np.float64), power), number, layout)
+    def units(value: n.Coefficient, power: int) -> Value:
+        return _spread(np.ldexp(np.asarray(value, np.float64), power if whole else 0), number, layout)
 
-    shift = max(0, exponent(node.alpha_mem))
-    syn_shift = 0 if node.alpha_syn is None else max(0, exponent(node.alpha_syn))
-    current = drive if node.alpha_syn is None else number.current
-    return Update(
-        units(node.alpha_mem, shift),
-        shift,
-        units(node.gain, number.exponent - current),
-        units(node.offset, number.exponent),
-        theta,
-        units(node.v_reset, number.exponent),
-        units(node.delta, number.exponent),
-        units(node.v_init, number.exponent),
-        units(node.alpha_syn, syn_shift),
-        syn_shift,
-        units(node.w_in, current - drive),
-        units(node.i_init, current),
+    shift = max(0, exponent(node.alpha_mem)) if whole else 0
+    made = Update(
+        leak=units(node.alpha_mem, shift),
+        shift=shift,
+        gain=units(node.gain, number.exponent - (drive if node.alpha_syn is None else number.current)),
+        offset=units(node.offset, number.exponent),
+        theta=None if node.theta is None else threshold(node.theta, node.compare, number, number.exponent, layout),
+        v_reset=units(node.v_reset, number.exponent),
+        delta=None if node.delta is None else units(node.delta, number.exponent),
+        v_init=units(node.v_init, number.exponent),
     )
-
-
-_ALL = ("alpha_mem", "gain", "offset", "v_reset", "delta", "v_init", "alpha_syn", "w_in", "i_init")
+    if node.alpha_syn is None:
+        return made
+    syn_shift = max(0, exponent(node.alpha_syn)) if whole else 0
+    return replace(
+        made,
+        syn_leak=units(node.alpha_syn, syn_shift),
+        syn_shift=syn_shift,
+        w_in=units(node.w_in, number.current - drive),
+        i_init=units(node.i_init, number.current),
+    )
 
 
 def threshold(theta: n.Coefficient, compare: n.Compare, number: Arithmetic, power: int, layout: Layout) -> Value:
