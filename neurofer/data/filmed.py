@@ -24,7 +24,7 @@ class Filmed:
 
     Attributes:
         size: width and height of the sensor.
-        fps: frames per second.
+        fps: frames per second of the video.
         blocks: its events, those of each frame after the first, in the order of time.
     """
 
@@ -40,6 +40,7 @@ def film(
     size: tuple[int, int] | None = None,
     params: dvs.Params | str = "spiking-fer",
     seed: int = 0,
+    crossfade: int = 1,
 ) -> Filmed:
     """Show a video, or a folder of its frames, to a DVS.
 
@@ -49,6 +50,7 @@ def film(
         size: width and height of the sensor, which frames are resized to; the video's own if not given.
         params: the DVS pixel, or the name of a preset.
         seed: of everything random.
+        crossfade: how many times as many frames the sensor sees, blends of two, see `neurofer.data.dvs.interpolate`.
 
     Raises:
         UsageError: neither the file nor the caller tells the frame rate, an unknown preset, a size that is none.
@@ -66,7 +68,8 @@ def film(
         raise ReadError("the video has no frames", where=str(path))
     sensor = size or (first.shape[1], first.shape[0])
     shown = (resized(gray(frame), sensor) for frame in itertools.chain([first], frames))
-    return Filmed(sensor, video.fps, dvs.stream(shown, fps=video.fps, params=params, seed=seed))
+    blended = dvs.interpolate(shown, crossfade)
+    return Filmed(sensor, video.fps, dvs.stream(blended, fps=video.fps * crossfade, params=params, seed=seed))
 
 
 def resized(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

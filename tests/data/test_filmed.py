@@ -26,6 +26,12 @@ def test_a_film_is_what_the_model_makes_of_its_frames(folder):
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
 
 
+def test_a_cross_fade_is_the_one_of_the_model(folder):
+    events = np.concatenate(list(film(folder, fps=10, params="clean", crossfade=3).blocks))
+    blended = dvs.interpolate(FRAMES, 3)
+    np.testing.assert_array_equal(events, dvs.convert(blended, fps=30, params="clean"))
+
+
 def test_a_film_is_read_as_it_is_seen(folder):
     (folder / "5.png").write_bytes(b"damaged")
     found = film(folder, fps=10, params="clean")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -39,6 +40,9 @@ def convert(
     size: Size = None,
     preset: Preset = "spiking-fer",
     fps: Fps = None,
+    crossfade: Annotated[
+        int, typer.Option(min=1, help="N times as many frames of a video, by a plain cross-fade that knows no motion.")
+    ] = 1,
     seed: Seed = 0,
     sort: Annotated[bool, typer.Option("--sort", help="Sort by time first (in memory).")] = False,
     zero: Annotated[bool, typer.Option("--from-zero", help="Let times begin at 0.")] = False,
@@ -53,29 +57,22 @@ def convert(
     --preset names; --size resizes its frames. Of a recording, --size tells the sensor where the file does not.
     """
     from neurofer.data.events import write_events
-    from neurofer.data.events.write import kind_of
 
-    if out.exists() and not force:
-        raise UsageError("this file exists already", where=str(out), next_step="give another name, or --force")
-    written = ""
-    if frames is None:
-        if by != "time" or counts:
-            raise UsageError("these belong to --frames", where="--by, --counts", next_step="add --frames T")
-        written = kind_of(out, kind)
-    elif kind is not None or out.suffix != ".npz":
-        raise UsageError("frames are written as .npz", where=str(out), next_step="call it .npz and leave out --format")
-    sensor, blocks = _events(source, parse_size(size), preset, fps, seed, columns, unit)
+    written = _refuse(out, kind, frames, by, counts=counts, force=force)
+    asked = _Asked(parse_size(size), preset, fps, crossfade, seed, columns, unit)
+    sensor, blocks = _events(source, asked)
     if sensor is None and (frames is not None or written in _NEED_SIZE):
-        sensor = _measured(source, columns, unit)
-    if zero:
-        blocks = _from_zero(blocks)
+        sensor = _measured(source, asked)
+    blocks = _told(blocks)
     with doing(f"reading {source}"):
-        if frames is not None:
-            document = _bin(_joined(blocks, sort=sort), out, frames, sensor or (1, 1), by, counts=counts)
+        if sort:
+            blocks = [_sorted(_joined(blocks))]
+        if zero:
+            blocks = _from_zero(blocks)
+        if frames is None:
+            document = {"format": written, "events": write_events(out, blocks, kind=written, size=sensor)}
         else:
-            chosen = [_joined(blocks, sort=True)] if sort else _told(blocks)
-            count = write_events(out, chosen, kind=written, size=sensor)
-            document = {"format": written, "events": count}
+            document = _bin(_joined(blocks), out, frames, sensor or (1, 1), by, counts=counts)
     document = {
         "schema": _SCHEMA,
         "source": str(source),
@@ -87,15 +84,35 @@ def convert(
     return Outcome(document, lambda console: _render(console, document))
 
 
-def _events(
-    source: Path,
-    size: tuple[int, int] | None,
-    preset: str,
-    fps: float | None,
-    seed: int,
-    columns: str | None,
-    unit: Any,
-) -> tuple[tuple[int, int] | None, Iterable[Events]]:
+@dataclass(frozen=True)
+class _Asked:
+    """How a source is to be read: a video by the first five, a recording by the size and the last two."""
+
+    size: tuple[int, int] | None
+    preset: str
+    fps: float | None
+    crossfade: int
+    seed: int
+    columns: str | None
+    unit: Any
+
+
+def _refuse(out: Path, kind: str | None, frames: int | None, by: str, *, counts: bool, force: bool) -> str:
+    """Refuse what cannot be written before anything is read; return the format of a recording, empty for frames."""
+    from neurofer.data.events.write import kind_of
+
+    if out.exists() and not force:
+        raise UsageError("this file exists already", where=str(out), next_step="give another name, or --force")
+    if frames is None:
+        if by != "time" or counts:
+            raise UsageError("these belong to --frames", where="--by, --counts", next_step="add --frames T")
+        return kind_of(out, kind)
+    if kind is not None or out.suffix != ".npz":
+        raise UsageError("frames are written as .npz", where=str(out), next_step="call it .npz and leave out --format")
+    return ""
+
+
+def _events(source: Path, asked: _Asked) -> tuple[tuple[int, int] | None, Iterable[Events]]:
     """The size of the sensor, if it is known, and the events in chunks."""
     from neurofer.data.kinds import kind_of
 
@@ -103,34 +120,27 @@ def _events(
     if kind == "video":
         from neurofer.data.filmed import film
 
-        filmed = film(source, fps=fps, size=size, params=preset, seed=seed)
+        filmed = film(
+            source, fps=asked.fps, size=asked.size, params=asked.preset, seed=asked.seed, crossfade=asked.crossfade
+        )
         return filmed.size, filmed.blocks
     if kind != "recording":
         one = f"{source}/recordings/ID.npz" if kind == "dataset" else "a recording, a video or a folder of frames"
         raise UsageError("this holds no events to convert", where=str(source), next_step=f"give {one}")
     from neurofer.data.events import sensor_of, stream_events
 
-    return size or (None if columns else sensor_of(source)), stream_events(source, columns=columns, unit=unit)
+    size = asked.size or (None if asked.columns else sensor_of(source))
+    return size, stream_events(source, columns=asked.columns, unit=asked.unit)
 
 
-def _measured(source: Path, columns: str | None, unit: Any) -> tuple[int, int]:
+def _measured(source: Path, asked: _Asked) -> tuple[int, int]:
     """The extent of the events, by reading all of them."""
     from neurofer.data.events import describe_events
 
     with doing(f"measuring {source}"):
-        width, height = describe_events(source, columns=columns, unit=unit).extent
+        width, height = describe_events(source, columns=asked.columns, unit=asked.unit).extent
     note(f"the sensor is taken for {width} x {height}, where events lie; --size tells otherwise")
     return width, height
-
-
-def _from_zero(blocks: Iterable[Events]) -> Iterator[Events]:
-    first: int | None = None
-    for block in blocks:
-        if len(block):
-            first = int(block["t"].min()) if first is None else first
-            shifted = block.copy()
-            shifted["t"] -= first
-            yield shifted
 
 
 def _told(blocks: Iterable[Events]) -> Iterator[Events]:
@@ -140,14 +150,32 @@ def _told(blocks: Iterable[Events]) -> Iterator[Events]:
         ticker.add(len(block))
 
 
-def _joined(blocks: Iterable[Events], *, sort: bool) -> Events:
+def _joined(blocks: Iterable[Events]) -> Events:
     import numpy as np
 
     from neurofer.data.events import DTYPE
 
-    found = list(_told(blocks))
+    found = list(blocks)
     events: Events = np.concatenate(found) if found else np.empty(0, DTYPE)
-    return events[np.argsort(events["t"], kind="stable")] if sort else events
+    return events
+
+
+def _sorted(events: Events) -> Events:
+    import numpy as np
+
+    return events[np.argsort(events["t"], kind="stable")]
+
+
+def _from_zero(blocks: Iterable[Events]) -> Iterator[Events]:
+    first: int | None = None
+    for block in blocks:
+        if len(block):
+            first = int(block["t"][0]) if first is None else first
+            if block["t"].min() < first:
+                raise UsageError("times fall below the first one", where="--from-zero", next_step="add --sort")
+            shifted = block.copy()
+            shifted["t"] -= first
+            yield shifted
 
 
 def _bin(events: Events, out: Path, frames: int, sensor: tuple[int, int], by: Any, *, counts: bool) -> dict[str, Any]:

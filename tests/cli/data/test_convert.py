@@ -52,12 +52,14 @@ def test_sorting_and_beginning_at_zero(cli, tmp_path):
     np.testing.assert_array_equal(found[["x", "y", "p"]], expected[["x", "y", "p"]])
 
 
-def test_times_that_fall_begin_at_zero_with_the_earliest(cli, tmp_path):
+def test_times_that_fall_do_not_begin_at_zero(cli, tmp_path):
     events = EVENTS[:9].copy()
     events["t"] = [50, 40, 30, 90, 20, 60, 70, 10, 80]
     (tmp_path / "r.npz").write_bytes(encoders.npz(events))
-    assert cli("data", "convert", tmp_path / "r.npz", tmp_path / "z.npz", "--from-zero").code == 0
-    np.testing.assert_array_equal(read_events(tmp_path / "z.npz")["t"], events["t"] - 10)
+    result = cli("data", "convert", tmp_path / "r.npz", tmp_path / "z.npz", "--from-zero")
+    assert result.is_one_error("times fall below the first one", "add --sort")
+    assert cli("data", "convert", tmp_path / "r.npz", tmp_path / "z.npz", "--from-zero", "--sort").code == 0
+    np.testing.assert_array_equal(read_events(tmp_path / "z.npz")["t"], np.arange(9) * 10)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,15 @@ def test_a_video_becomes_what_the_dvs_model_sees(cli, film_file, tmp_path):
     assert cli("data", "convert", tmp_path / "frames", tmp_path / "f.npz", *options).is_one_error("frames a second")
     assert cli("data", "convert", tmp_path / "frames", tmp_path / "f.npz", *options, "--fps", "25").code == 0
     np.testing.assert_array_equal(read_events(tmp_path / "f.npz"), expected)
+
+
+def test_a_video_is_cross_faded_only_when_asked(cli, film_file, tmp_path):
+    for name, options in (("plain.npz", []), ("faded.npz", ["--crossfade", "4"])):
+        assert cli("data", "convert", film_file, tmp_path / name, "--preset", "clean", *options).code == 0
+    plain, faded = (read_events(tmp_path / name) for name in ("plain.npz", "faded.npz"))
+    assert faded["t"].min() < 40_000 <= plain["t"].min()  # one frame at 25 per second
+    assert abs(len(faded) - len(plain)) < 0.2 * len(plain)
+    assert faded["t"].max() == plain["t"].max() == 360_000
 
 
 def test_a_video_is_resized(cli, film_file, tmp_path):
