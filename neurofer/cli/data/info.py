@@ -78,7 +78,7 @@ def _render_recording(console: Console, found: RecordingInfo) -> None:
 
     sensor = "the file does not say" if found.sensor is None else f"{found.sensor[0]} x {found.sensor[1]}"
     rate = "" if found.events_per_second is None else f"{found.events_per_second:,.0f} events/s"
-    share = "none, the events are colours or none" if found.on_share is None else f"{found.on_share:.1%}"
+    share = f"{found.on_share:.1%}" if found.on_share is not None else "no polarities, but colours" * (found.events > 0)
     facts = {
         "format": FORMATS[found.format].title,
         "sensor": f"{sensor}; events lie within {found.extent[0]} x {found.extent[1]}",
@@ -126,11 +126,16 @@ def render_classes(console: Console, found: LabelledInfo) -> None:
         "people": "" if found.subjects is None else f"{found.subjects:,}",
         "events": "" if found.events is None else f"{found.events:,} in {found.seconds or 0:,.1f} s",
         "left out": ", ".join(f"{count:,} {reason}" for reason, count in found.left_out.items()),
+        "built with": ", ".join(f"{key} {value}" for key, value in found.parameters.items() if _is_plain(value)),
         "copies": ", ".join(f"{count:,} {where}" for where, count in found.copies.items() if count) or "none",
     }
     for name, value in facts.items():
         if value:
             console.print(f"{name:<10} {value}")
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float))
 
 
 def _sums(found: LabelledInfo) -> dict[str, int]:

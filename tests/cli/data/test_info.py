@@ -66,7 +66,9 @@ def test_a_built_data_set(cli, built):
     assert (found["kind"], found["name"], found["samples"], found["shape"]) == ("dataset", "synthetic", 12, [32, 32])
     assert found["classes"]["happy"] == {"all": 2}
     assert (found["subjects"], found["copies"], found["parameters"]["seed"]) == (2, {"samples": 0}, 0)
-    assert "people     2" in cli("data", "info", built).out
+    text = cli("data", "info", built).out
+    assert "people     2" in text
+    assert "built with fps 30.0, frames 8, movement 1.0, seed 0, size 32, subjects 2" in text
 
 
 def test_fer2013_and_the_copies_in_it(cli, tmp_path):
