@@ -90,7 +90,8 @@ def _render_recording(console: Console, found: RecordingInfo) -> None:
         "damage": found.damage,
     }
     _facts(console, found.path, facts)
-    console.print(f"next: neurofer data preview {found.path}")
+    if found.on_share is not None:
+        console.print(f"next: neurofer data preview {found.path}")
 
 
 def _render_video(console: Console, found: VideoInfo) -> None:
