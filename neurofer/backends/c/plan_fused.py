@@ -13,6 +13,7 @@ from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_neuron import Update
 from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Fused, Term
 from neurofer.ir import nodes as n
+from neurofer.passes.lattice_value import MANTISSA
 from neurofer.passes.proof import first
 
 TERMS = 8
@@ -65,6 +66,13 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
     )
 
 
+def wide(stage: Compute) -> bool:
+    """Whether a stage has integer weights of more than 8 bits, and float32 holds all its sums."""
+    weights = [term.weight for term in stage.terms if term.weight is not None]
+    bits = stage.arithmetic.bits
+    return any(weight.type in ("i16", "i32") for weight in weights) and bits is not None and bits <= MANTISSA + 1
+
+
 def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
     """Return the room in which a kernel works."""
     grid, out, window = stage.reads[0].layout, stage.layout, stage.terms[0].window
@@ -77,7 +85,11 @@ def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
         (grid.height, grid.width),
         (out.height, out.width),
     )
-    one, many = (rows.scratch_words(sizes, t, len(stage.terms)) for t in (1, steps)) if not small else (0, 0)
+    one, many = (
+        (rows.scratch_words(sizes, t, len(stage.terms), floats=stage.number == "f32") for t in (1, steps))
+        if not small
+        else (0, 0)
+    )
     return Buffer(f"{stage.scratch.name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
 
 

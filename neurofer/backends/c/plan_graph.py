@@ -9,7 +9,7 @@ import numpy as np
 
 from neurofer.backends.c import plan_terms as terms
 from neurofer.backends.c.plan_arithmetic import Arithmetic
-from neurofer.backends.c.plan_fused import TERMS, forgets, fused
+from neurofer.backends.c.plan_fused import TERMS, forgets, fused, wide
 from neurofer.backends.c.plan_layout import Layout, layout_of
 from neurofer.backends.c.plan_names import Names
 from neurofer.backends.c.plan_neuron import scale, threshold, update
@@ -52,6 +52,7 @@ class Graph:
     stages: list[Stage] = field(default_factory=list)
     kept: list[Keep] = field(default_factory=list)
     _names: Names = field(default_factory=Names)
+    _own: dict[str, str] = field(default_factory=dict)
     _buffers: dict[str, Buffer] = field(default_factory=dict)
     _before: dict[str, Buffer] = field(default_factory=dict)
 
@@ -72,6 +73,12 @@ class Graph:
         return [*self.stages, *self.kept]
 
     # buffers
+
+    def _named(self, wanted: str) -> str:
+        """Return the identifier for what a stage has one of, the same for the same wish."""
+        if wanted not in self._own:
+            self._own[wanted] = self._names.fresh(wanted)
+        return self._own[wanted]
 
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of a node's output."""
@@ -199,7 +206,19 @@ class Graph:
 
     def _compute(self, name: str, node: n.Node) -> None:
         """Add a stage that sums up all that enters a node, or a layer itself, and does what the node does."""
-        number, layout = self.wiring.arithmetic[name], self.wiring.layouts[name]
+        number = self.wiring.arithmetic[name]
+        made = self._summed(name, node, number)
+        found = fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
+        if found is None and self.fuse and not self.small and wide(made):
+            # no kernel takes such weights as integers; where float32 holds every sum, its kernel is as exact
+            number = replace(number, number="f32")
+            found = fused(self._summed(name, node, number), self.program.contract.steps, small=False)
+            if found is not None:
+                self.wiring.arithmetic[name] = number
+        self.stages.append(found or made)
+
+    def _summed(self, name: str, node: n.Node, number: Arithmetic) -> Compute:
+        layout = self.wiring.layouts[name]
         layer = isinstance(node, (*LAYERS, *POOLS))
         entering = [(name, False)] if layer else self.wiring.entering(name)
         drive = 0 if number.number == "f32" else max(self._exponent(one, layer=layer) for one, _ in entering)
@@ -219,8 +238,7 @@ class Graph:
             terms.bias(f"{name}.{kind}", values, number, drive)
             for kind, values in zip(("bias", "late"), biases, strict=True)
         )
-        made = self._stage(name, what, number, drive, tuple(addends), bias, late_bias, self._out(name))
-        self.stages.append((self.fuse and fused(made, self.program.contract.steps, small=self.small)) or made)
+        return self._stage(name, what, number, drive, tuple(addends), bias, late_bias, self._out(name))
 
     def _exponent(self, source: str, *, layer: bool) -> int:
         """Return the exponent of what a source adds: of its sums, where it is a term, else of its buffer."""
@@ -250,16 +268,14 @@ class Graph:
     ) -> Compute:
         out = out or self.buffer(name)
         layout, stem = out.layout, out.name if isinstance(out, Buffer) else out.identifier
-        scratch = Buffer(self._names.fresh(f"{stem}_drive"), Layout(layout.channels), number.number, extra=2)
+        scratch = Buffer(self._named(f"{stem}_drive"), Layout(layout.channels), number.number, extra=2)
         made = Compute(name, what, number, drive, layout, addends, bias, late, out, scratch, static=self._static(name))
         match what:
             case n.Neuron():
-                kept = Buffer(
-                    self._names.fresh(f"{stem}_membrane"), layout, number.number, 1, number.exponent, keeps=True
-                )
+                kept = Buffer(self._named(f"{stem}_membrane"), layout, number.number, 1, number.exponent, keeps=True)
                 current = None
                 if what.alpha_syn is not None:
-                    current = replace(kept, name=self._names.fresh(f"{stem}_current"), exponent=number.current)
+                    current = replace(kept, name=self._named(f"{stem}_current"), exponent=number.current)
                 return replace(made, update=update(what, number, drive, layout), membrane=kept, current=current)
             case n.Threshold():
                 return replace(made, operand=threshold(what.theta, what.compare, number, drive, layout))
