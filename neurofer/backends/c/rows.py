@@ -26,14 +26,23 @@ _BIAS = 128
 """Added to int8 weights: bytes without sign are summed several to a register."""
 
 _PLAIN = ("types.h", "planes.h", "fire.h", "pool.h", "layer_plain.h")
-_VECTOR = ("job.h", "threads.h", "lists.h", "layer_events.h", "layer_tables.h")
+_VECTOR = (
+    "simd_floats.h",
+    "threads.h",
+    "job.h",
+    "lists.h",
+    "tiles.h",
+    "layer_events.h",
+    "layer_tables.h",
+    "layer_floats.h",
+)
 """Files in the order in which they need each other; those of the vector builds stand behind ``#if``."""
 
 _TABLE_BITS, _TABLE_INPUTS = 7, 256
 """Of ``layer_tables.h``: inputs in a group, most inputs of a window."""
 
 _TILE = 96 * 1024
-"""Of ``layer_events.h``: entries at which a tile ends."""
+"""Of ``tiles.h``: entries at which a tile ends."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,7 @@ def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
     if weight.dtype not in (np.int8, np.float32):
         raise TypeError(f"weights must be int8 or float32, are {weight.dtype}")
     outputs, channels, kernel_y, kernel_x = weight.shape
-    by_row = (small and weight.dtype == np.int8) or _tabulated(channels, kernel_y, kernel_x)
-    by_column = not by_row
+    by_column = weight.dtype == np.float32 or not (small or _tabulated(channels, kernel_y, kernel_x))
     table = weight.transpose((3, 2, 1, 0) if by_column else (2, 3, 1, 0)).reshape(-1, outputs)
     if weight.dtype == np.int8:
         table = np.concatenate([table, np.zeros((1, outputs), np.int8)])
@@ -134,11 +142,11 @@ def _tabulated(channels: int, kernel_y: int, kernel_x: int) -> bool:
     return channels * kernel_x <= BY_ROW and channels * kernel_x * kernel_y <= _TABLE_INPUTS
 
 
-def scratch_words(window: Window, steps: int, terms: int) -> int:
+def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = False) -> int:
     """Return how many 64-bit words of scratch a layer needs in the vector builds; the plain build needs none."""
     (kernel_y, kernel_x), (height, width) = window.kernel, window.out
     inputs = window.channels * kernel_x
-    if _tabulated(window.channels, *window.kernel):
+    if _tabulated(window.channels, *window.kernel) and not floats:
         groups = -(inputs // -_TABLE_BITS)
         tables = kernel_y * groups * ((1 << -(inputs // -groups)) + 5) * 16
         reach = max((width - 1) * window.stride[1] + kernel_x, window.pad[1] + window.read[1])

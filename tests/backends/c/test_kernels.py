@@ -89,7 +89,7 @@ class Case:
         window = rows.Window(
             self.kernel, self.stride, self.pad, self.dilation, self.image[0], self.image[1:], self.out[1:]
         )
-        return k.aligned(rows.scratch_words(window, self.steps, self.terms) + 1)
+        return k.aligned(max(rows.scratch_words(window, self.steps, self.terms, floats=f) for f in (False, True)) + 1)
 
     def windows(self, spikes: Array) -> Array:
         """Return ``[T, H, W, C, ky, kx]``: what each output pixel sees."""
@@ -124,6 +124,8 @@ _CASES = {
     "linear": Case((300, 1, 1), 130, kernel=(1, 1), pad=(0, 0), steps=4),
     "linear of an image": Case((24, 6, 6), 60, kernel=(6, 6), pad=(0, 0), steps=5),
     "large linear": Case((1200, 1, 9), 64, kernel=(1, 9), pad=(0, 0), steps=2, density=0.05),
+    "linear of channels": Case((128, 12, 12), 70, kernel=(12, 12), pad=(0, 0), steps=9, density=0.1),
+    "out of reach": Case((700, 2, 5), 10, kernel=(2, 5), pad=(1, 2), steps=3, terms=2),
     "nothing": Case((64, 4, 4), 64, density=0.0),
     "everything": Case((64, 4, 4), 64, density=1.0),
 }
@@ -234,7 +236,9 @@ def _float_sums(case: Case, weight: Array, planes: list[Array], bias: Array, by_
     return (sums + bias).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["64-64", "100-70", "stem, sums", "40-10", "linear", "dilated", "linear of an image"])
+@pytest.mark.parametrize(
+    "name", ["64-64", "100-70", "stem, sums", "40-10", "linear", "dilated", "out of reach", "one word, many"]
+)
 def test_float_layers(kernels: k.Kernels, name: str) -> None:
     case, generator = _CASES[name], np.random.default_rng(7)
     spikes = case.spikes(generator)

@@ -1,14 +1,14 @@
 /* What the integer layers of the vector builds share. */
 
-/* to = the sum of the rows that `count` entries name, less `base` each. Not inlined: the loop needs the registers. */
-NF_APART void nf_sum_whole(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, nf_ints64 *to)
+/* to += the rows that the events name. Not inlined: the loop needs the registers. */
+NF_APART void nf_sum_whole(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, entries, count, base, 8, to); /* rows of 64 bytes: a scale that addresses have */
+    nf_sum_scaled(block, events, 8, to); /* rows of 64 bytes: a scale that addresses have */
 }
 
-NF_APART void nf_sum_narrow(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, nf_ints64 *to)
+NF_APART void nf_sum_narrow(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, entries, count, base, block->scale, to);
+    nf_sum_scaled(block, events, block->scale, to);
 }
 
 /* A layer, its neurons, and where their membranes and spikes go. */
@@ -71,18 +71,3 @@ NF_INLINE void nf_save_membranes(const nf_job *job, const nf_ints64 *v, int32_t 
     }
 }
 
-/* Writes the spikes of a block; the plane is clear where channels do not fill its words. */
-NF_INLINE void nf_put_block(const nf_job *job, int32_t t, int32_t y, int32_t x, int32_t first, uint64_t spikes)
-{
-    const nf_shape shape = job->layer->out;
-    uint64_t *row = job->out + (t * shape.height + y) * shape.stride;
-    const int32_t at = x * shape.channels + first, shift = at & 63, count = nf_least(64, shape.channels - first);
-    if (shape.channels % 64 == 0) {
-        row[at >> 6] = spikes;
-        return;
-    }
-    spikes &= ~(uint64_t)0 >> (64 - count);
-    row[at >> 6] |= spikes << shift;
-    if (shift + count > 64)
-        row[(at >> 6) + 1] |= spikes >> (64 - shift);
-}

@@ -1,49 +1,64 @@
-/* Integer layers from lists of spikes: lists of a tile of output rows, then block by block of 64 outputs, pixel by
-   pixel, the steps innermost so that membranes stay in registers. */
+/* Integer layers from lists of spikes: block by block of 64 outputs, pixel by pixel, the steps innermost so that
+   membranes stay in registers. */
 
-/* Some rows of outputs, the lists of their bands (row, step), and which channels are wanted of them. */
+/* What the pixels of a block have in common. */
 typedef struct {
+    const nf_tile *tile;
     const nf_job *job;
-    nf_part part;
-    int32_t first_row, rows;
-    const uint32_t *starts;
-    const uint16_t *entries;
-} nf_tile;
+    nf_block weights;
+    nf_neurons64 neurons;
+    int32_t first;
+} nf_event_block;
 
-NF_INLINE void nf_pixel_events(const nf_tile *tile, nf_block *block, const nf_neurons64 *neurons, int32_t first, int32_t y,
-                               int32_t x, int32_t whole)
+NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int32_t whole)
 {
-    const nf_job *job = tile->job;
-    const nf_layer *layer = job->layer;
-    const int32_t from = x * layer->stride_x - layer->pad_x, width = layer->in.width;
-    const int32_t low = from < 0 ? 0 : from, high = nf_least(width, from + layer->kernel_x);
-    const uint16_t base = (uint16_t)(8 * from * layer->kernel_y * layer->in.channels);
-    const uint32_t *starts = tile->starts + (y - tile->first_row) * job->steps * (width + 1);
-    nf_ints64 v = nf_load_membranes(job, neurons, first, y, x);
-    for (int32_t t = 0; t < job->steps; t++, starts += width + 1) {
-        const uint16_t *entries = tile->entries + starts[low];
-        const int32_t count = (int32_t)(starts[high] - starts[low]);
-        nf_ints64 drive;
+    const nf_job *job = block->job;
+    const nf_columns columns = nf_window_columns(job->layer, x);
+    nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
+    for (int32_t t = 0; t < job->steps; t++) {
+        const nf_events events = nf_find_events(block->tile, t, y, columns);
+        nf_ints64 drive = nf_no_ints();
         if (whole)
-            nf_sum_whole(block, entries, count, base, &drive);
+            nf_sum_whole(&block->weights, events, &drive);
         else
-            nf_sum_narrow(block, entries, count, base, &drive);
-        nf_put_block(job, t, y, x, first, nf_fire64(neurons, &drive, &v));
+            nf_sum_narrow(&block->weights, events, &drive);
+        nf_put_block(job->layer->out, job->out, t, y, x, block->first, nf_fire64(&block->neurons, &drive, &v));
     }
-    nf_save_membranes(job, &v, first, y, x);
+    nf_save_membranes(job, &v, block->first, y, x);
 }
 
-NF_INLINE void nf_block_events(const nf_tile *tile, nf_block *block, const nf_neurons64 *neurons, int32_t first, int32_t whole)
+/* The same for windows of more rows than entries reach. */
+NF_KERNEL void nf_pixel_groups(nf_event_block *block, int32_t y, int32_t x)
 {
-    for (int32_t y = tile->first_row; y < tile->first_row + tile->rows; y++)
-        for (int32_t x = 0; x < tile->job->layer->out.width; x++)
-            nf_pixel_events(tile, block, neurons, first, y, x, whole);
+    const nf_job *job = block->job;
+    const nf_layer *layer = job->layer;
+    const int32_t column_bytes = layer->kernel_y * layer->in.channels * (int32_t)block->weights.scale * 8;
+    const nf_columns window = nf_window_columns(layer, x);
+    nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
+    for (int32_t first = 0; first < job->steps; first += NF_STEPS) {
+        const int32_t steps = nf_least(NF_STEPS, job->steps - first);
+        nf_ints64 drive[NF_STEPS];
+        memset(drive, 0, sizeof drive);
+        for (nf_columns left = window; left.low < left.high;) {
+            const nf_columns group = nf_next_group(layer, &left);
+            nf_block weights = block->weights;
+            weights.weights += (group.low - window.from) * column_bytes;
+            weights.padded = 0; /* the row of zeros may be out of reach */
+            for (int32_t t = 0; t < steps; t++)
+                nf_sum_narrow(&weights, nf_find_events(block->tile, first + t, y, group), &drive[t]);
+        }
+        for (int32_t t = 0; t < steps; t++) {
+            const uint64_t spikes = nf_fire64(&block->neurons, &drive[t], &v);
+            nf_put_block(layer->out, job->out, first + t, y, x, block->first, spikes);
+        }
+    }
+    nf_save_membranes(job, &v, block->first, y, x);
 }
 
 /* What is fetched while a block is summed: the next block, the first one for the next tile, or the next layer. */
 NF_INLINE nf_block nf_start_block(const nf_tile *tile, int32_t first)
 {
-    const nf_layer *layer = tile->job->layer;
+    const nf_layer *layer = tile->layer;
     const int32_t rows = nf_window_rows(layer), lanes = nf_block_lanes(layer, first);
     const int32_t is_last = first + 64 >= tile->part.end, next = is_last ? tile->part.first : first + 64;
     const char *ahead = (const char *)nf_block_weights(layer, next);
@@ -53,45 +68,31 @@ NF_INLINE nf_block nf_start_block(const nf_tile *tile, int32_t first)
         bytes = nf_least(layer->next_bytes, bytes);
     }
     const nf_block block = {nf_block_weights(layer, first), ahead, ahead + bytes, (size_t)lanes / 8, ahead ? 64 : 0,
-                            (uint16_t)(8 * rows)};
+                            1, (uint16_t)(8 * rows)};
     return block;
 }
 
-NF_KERNEL void nf_tile_events(const nf_tile *tile)
+NF_KERNEL void nf_tile_events(const nf_tile *tile, const void *with)
 {
-    for (int32_t first = tile->part.first; first < tile->part.end; first += 64) {
-        nf_block block = nf_start_block(tile, first);
-        const int32_t count = nf_least(64, tile->job->layer->out.channels - first);
-        const nf_neurons64 neurons = nf_load_neurons(tile->job->neuron, first, count);
-        if (block.scale == 8)
-            nf_block_events(tile, &block, &neurons, first, 1);
-        else
-            nf_block_events(tile, &block, &neurons, first, 0);
-    }
-}
-
-/* A tile grows by rows of outputs until its lists have this many entries. */
-#define NF_TILE_ENTRIES (96 * 1024)
-
-NF_INLINE int32_t nf_events_words(const nf_layer *layer, const nf_source *source)
-{
-    const int32_t starts = layer->out.height * source->steps * (layer->in.width + 1);
-    const int32_t row = source->steps * source->terms * layer->kernel_y * layer->in.channels * layer->in.width;
-    return (starts + 1) / 2 + (NF_TILE_ENTRIES + row + 2 * NF_DECODE_SLACK) / 4;
-}
-
-NF_KERNEL void nf_layer_events(const nf_job *job, const nf_source *source, nf_part part, uint64_t *scratch)
-{
+    const nf_job *job = (const nf_job *)with;
     const nf_layer *layer = job->layer;
-    const int32_t columns = layer->in.width + 1, bands = layer->out.height * job->steps;
-    uint32_t *starts = (uint32_t *)scratch;
-    uint16_t *entries = (uint16_t *)(scratch + (bands * columns + 1) / 2);
-    for (int32_t y = part.first_row; y < part.end_row;) {
-        nf_tile tile = {job, part, y, 0, starts, entries};
-        uint16_t *end = entries;
-        for (; y < part.end_row && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
-            for (int32_t t = 0; t < job->steps; t++)
-                end = nf_list_band(layer, source, t, y, starts + (tile.rows * job->steps + t) * columns, entries, end);
-        nf_tile_events(&tile);
+    for (int32_t first = tile->part.first; first < tile->part.end; first += 64) {
+        const int32_t count = nf_least(64, layer->out.channels - first);
+        nf_event_block block = {tile, job, nf_start_block(tile, first), nf_load_neurons(job->neuron, first, count), first};
+        const int32_t whole = block.weights.scale == 8, near = layer->kernel_x <= nf_reach(layer);
+        for (int32_t y = tile->first_row; y < tile->first_row + tile->rows; y++)
+            for (int32_t x = 0; x < layer->out.width; x++)
+                if (!near)
+                    nf_pixel_groups(&block, y, x);
+                else if (whole)
+                    nf_pixel_events(&block, y, x, 1);
+                else
+                    nf_pixel_events(&block, y, x, 0);
     }
+}
+
+NF_KERNEL void nf_layer_events(const void *job, const nf_layer *layer, const nf_source *source, nf_part part,
+                               uint64_t *scratch)
+{
+    nf_run_tiles(layer, source, part, scratch, nf_tile_events, job);
 }

@@ -161,12 +161,10 @@ NF_KERNEL void nf_layer_plain(const nf_layer *layer, const nf_neuron_i32 *neuron
         }
 }
 
-NF_KERNEL void nf_layer_f32(const nf_layer *layer, const nf_neuron_f32 *neuron, const nf_source *source, float *state,
-                         uint64_t *out, uint64_t *scratch)
+NF_KERNEL void nf_layer_plain_f32(const nf_layer *layer, const nf_neuron_f32 *neuron, const nf_source *source,
+                                  float *state, uint64_t *out)
 {
     const nf_shape shape = layer->out;
-    (void)scratch;
-    nf_clear(shape, source->steps, out);
     for (int32_t pixel = 0; pixel < shape.height * shape.width; pixel++)
         for (int32_t c = 0; c < shape.channels; c += 64) {
             const int32_t count = nf_least(64, shape.channels - c);

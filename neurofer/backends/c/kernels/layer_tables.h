@@ -115,7 +115,7 @@ NF_INLINE void nf_row_tables(const nf_job *job, const nf_tables *tables, const n
             for (int32_t term = 0; term < padded->terms; term++, row += padded->height * padded->words)
                 sums = nf_plus(sums, nf_window_tables(layer, tables, row, padded->words, x * step, groups));
             const nf_ints64 drive = nf_plus_sums(nf_no_ints(), sums);
-            nf_put_block(job, t, y, x, first, nf_fire64(neurons, &drive, &v));
+            nf_put_block(layer->out, job->out, t, y, x, first, nf_fire64(neurons, &drive, &v));
         }
         nf_save_membranes(job, &v, first, y, x);
     }
@@ -129,9 +129,10 @@ NF_INLINE int32_t nf_tables_words(const nf_layer *layer, const nf_source *source
     return sums + source->steps * source->terms * padded.height * padded.words;
 }
 
-NF_KERNEL void nf_layer_tables(const nf_job *job, const nf_source *source, nf_part part, uint64_t *scratch)
+NF_KERNEL void nf_layer_tables(const void *with, const nf_layer *layer, const nf_source *source, nf_part part,
+                               uint64_t *scratch)
 {
-    const nf_layer *layer = job->layer;
+    const nf_job *job = (const nf_job *)with;
     nf_tables tables = nf_tables_layout(layer);
     tables.sums = (nf_sums64 *)scratch;
     uint64_t *rows = (uint64_t *)(tables.sums + layer->kernel_y * tables.groups * tables.stride);

@@ -4,10 +4,6 @@
    column, within a column by (ky, plane, c), so that the window of every output is one piece of it, whatever the
    stride. An entry is 8 * ((x * kernel_y + ky) * channels + c) mod 2^16: less 8 * (the window's first column), it is
    the row of weights in the order (kx, ky, c). Windows of up to 8191 rows fit. */
-typedef struct {
-    const uint16_t *entries;
-    const uint32_t *starts; /* of column x: starts[x]; the end of the last: starts[width] */
-} nf_band;
 
 NF_INLINE uint64_t nf_bits64(const uint64_t *row, int32_t first, int32_t count) /* count: 1 to 64 */
 {
@@ -67,11 +63,29 @@ NF_INLINE uint16_t *nf_list_columns(const nf_layer *layer, const nf_band_row *ro
     return to;
 }
 
+/* The same where a column fits a word: its rows are put together and decoded at once. */
+NF_INLINE uint16_t *nf_list_words(const nf_layer *layer, const nf_band_row *rows, int32_t count, uint32_t *starts,
+                                  const uint16_t *first, uint16_t *to)
+{
+    const int32_t channels = layer->in.channels;
+    for (int32_t x = 0; x < layer->in.width; x++) {
+        uint64_t column = 0;
+        starts[x] = (uint32_t)(to - first);
+        for (const nf_band_row *row = rows; row < rows + count; row++)
+            column |= nf_bits64(row->bits, x * channels, channels) << row->base / 8;
+        to = nf_decode(column, 8 * (uint32_t)(x * layer->kernel_y * channels), to);
+    }
+    starts[layer->in.width] = (uint32_t)(to - first);
+    return to;
+}
+
 NF_KERNEL uint16_t *nf_list_band(const nf_layer *layer, const nf_source *source, int32_t t, int32_t y, uint32_t *starts,
                                  const uint16_t *first, uint16_t *to)
 {
     nf_band_row rows[NF_BAND_ROWS];
     const int32_t count = nf_band_rows(layer, source, t, y, rows), channels = layer->in.channels;
+    if (layer->kernel_y * channels <= 64 && source->terms == 1)
+        return nf_list_words(layer, rows, count, starts, first, to);
     if (channels == 64) /* one word of a pixel and row: no loop over words */
         return nf_list_columns(layer, rows, count, 1, starts, first, to);
     return nf_list_columns(layer, rows, count, channels % 64 ? 0 : channels / 64, starts, first, to);

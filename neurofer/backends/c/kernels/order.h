@@ -7,14 +7,22 @@ NF_INLINE int32_t nf_place(int32_t output)
 }
 
 /* What is summed for a block of outputs. `scale`: an eighth of a row's bytes; `zero_row`: the entry (8 * row) of the
-   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every 8 rows. */
+   row of zero weights, which completes groups of rows if `padded`; `ahead`: weights that will be needed soon, fetched a
+   line with every group of rows. */
 typedef struct {
     const uint8_t *weights;
     const char *ahead, *ahead_end;
     size_t scale;
-    int32_t ahead_step;
+    int32_t ahead_step, padded;
     uint16_t zero_row;
 } nf_block;
+
+/* Entries name the rows of weights base / 8 and those behind it, 8192 of them at most. */
+typedef struct {
+    const uint16_t *entries;
+    int32_t count;
+    uint16_t base;
+} nf_events;
 
 /* Entries that are written behind the end of a list. */
 #define NF_DECODE_SLACK 64

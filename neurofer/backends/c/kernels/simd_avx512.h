@@ -107,28 +107,37 @@ NF_INLINE void nf_add_eight(nf_pair_sum *a, nf_pair_sum *b, const uint8_t *weigh
     *b = nf_add_bytes(*b, weights + (high >> 48) * scale);
 }
 
-NF_INLINE void nf_sum_scaled(nf_block *block, const uint16_t *entries, int32_t count, uint16_t base, size_t scale,
-                             nf_ints64 *to)
+NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
 {
-    const __m128i first = _mm_set1_epi16((int16_t)base), pad = _mm_set1_epi16((int16_t)block->zero_row);
+    return _mm_loadu_si128((const __m128i *)(const void *)entries);
+}
+
+/* to += the rows that the events name. */
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 *to)
+{
+    const __m128i base = _mm_set1_epi16((int16_t)events.base), pad = _mm_set1_epi16((int16_t)block->zero_row);
     const uint8_t *weights = block->weights;
+    const uint16_t *entries = events.entries;
     const char *ahead = block->ahead;
-    nf_ints64 drive = nf_no_ints();
-    for (; count > 0; count -= 256) {
-        const int32_t part = nf_least(count, 256);
-        const uint16_t *end = entries + (part & ~7);
+    nf_ints64 drive = *to;
+    for (int32_t count = events.count; count > 0; count -= 256) {
+        const int32_t part = nf_least(count, 256), rest = part & 7;
+        const uint16_t *end = entries + (part - rest);
         nf_pair_sum a = {_mm512_setzero_si512(), _mm512_setzero_si512()}, b = a;
         for (; entries < end; entries += 8) {
-            nf_add_eight(&a, &b, weights, _mm_sub_epi16(_mm_loadu_si128((const __m128i *)(const void *)entries), first), scale);
+            nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
             _mm_prefetch(ahead, _MM_HINT_T1);
             ahead += block->ahead_step;
         }
-        if (part & 7) {
-            const __mmask8 rest = (__mmask8)((1u << (part & 7)) - 1);
-            const __m128i last = _mm_loadu_si128((const __m128i *)(const void *)entries);
-            nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, rest, last, first), scale);
+        if (rest && block->padded) {
+            const __mmask8 used = (__mmask8)((1u << rest) - 1);
+            nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, used, nf_eight_entries(entries), base), scale);
+        } else {
+            for (int32_t i = 0; i < rest; i++)
+                a = nf_add_bytes(a, weights + (uint16_t)(entries[i] - events.base) * scale);
         }
-        drive = nf_plus_sums(drive, nf_unpaired(a, b, (part + 7) & ~7));
+        entries += rest;
+        drive = nf_plus_sums(drive, nf_unpaired(a, b, block->padded ? (part + 7) & ~7 : part));
     }
     block->ahead = ahead;
     if (ahead >= block->ahead_end)

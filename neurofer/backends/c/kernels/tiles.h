@@ -1,0 +1,79 @@
+/* Tiles: some rows of outputs with the lists of what they read, computed at once so that weights are read seldom. */
+
+typedef struct {
+    const nf_layer *layer;
+    int32_t steps;
+    nf_part part;            /* channels that are wanted */
+    int32_t first_row, rows; /* of outputs */
+    const uint32_t *starts;  /* of the columns of bands (row, step) */
+    const uint16_t *entries;
+} nf_tile;
+
+/* The columns of the image that output column x reads: from `low` on, before `high`; its window begins at `from`. */
+typedef struct {
+    int32_t from, low, high;
+} nf_columns;
+
+NF_INLINE nf_columns nf_window_columns(const nf_layer *layer, int32_t x)
+{
+    const int32_t from = x * layer->stride_x - layer->pad_x;
+    const nf_columns columns = {from, from < 0 ? 0 : from, nf_least(layer->in.width, from + layer->kernel_x)};
+    return columns;
+}
+
+/* The spikes of the columns from `low` on, before `high`, that outputs of row y read at step t. The row of weights 0 is
+   that of column `from`. */
+NF_INLINE nf_events nf_find_events(const nf_tile *tile, int32_t t, int32_t y, nf_columns columns)
+{
+    const nf_layer *layer = tile->layer;
+    const uint32_t *starts = tile->starts + ((y - tile->first_row) * tile->steps + t) * (layer->in.width + 1);
+    const uint32_t first = starts[columns.low], end = columns.high > columns.low ? starts[columns.high] : first;
+    const nf_events events = {tile->entries + first, (int32_t)(end - first),
+                              (uint16_t)(8 * columns.from * layer->kernel_y * layer->in.channels)};
+    return events;
+}
+
+/* Columns of weights that entries reach. */
+NF_INLINE int32_t nf_reach(const nf_layer *layer)
+{
+    return 8191 / (layer->kernel_y * layer->in.channels);
+}
+
+/* Windows that entries do not reach are summed column group by column group, this many steps at once, while the group's
+   weights are near. */
+#define NF_STEPS 8
+
+/* The first group of columns of a window that are not before `columns->low`; moves `low` behind it. */
+NF_INLINE nf_columns nf_next_group(const nf_layer *layer, nf_columns *columns)
+{
+    const nf_columns group = {columns->low, columns->low, nf_least(columns->high, columns->low + nf_reach(layer))};
+    columns->low = group.high;
+    return group;
+}
+
+/* A tile grows by rows of outputs until its lists have this many entries. */
+#define NF_TILE_ENTRIES (96 * 1024)
+
+NF_INLINE int32_t nf_tile_words(const nf_layer *layer, const nf_source *source)
+{
+    const int32_t starts = layer->out.height * source->steps * (layer->in.width + 1);
+    const int32_t row = source->steps * source->terms * layer->kernel_y * layer->in.channels * layer->in.width;
+    return (starts + 1) / 2 + (NF_TILE_ENTRIES + row + 2 * NF_DECODE_SLACK) / 4;
+}
+
+/* Calls `compute` for all tiles of a part. */
+NF_INLINE void nf_run_tiles(const nf_layer *layer, const nf_source *source, nf_part part, uint64_t *scratch,
+                            void (*compute)(const nf_tile *tile, const void *job), const void *job)
+{
+    const int32_t columns = layer->in.width + 1, bands = layer->out.height * source->steps;
+    uint32_t *starts = (uint32_t *)scratch;
+    uint16_t *entries = (uint16_t *)(scratch + (bands * columns + 1) / 2);
+    for (int32_t y = part.first_row; y < part.end_row;) {
+        nf_tile tile = {layer, source->steps, part, y, 0, starts, entries};
+        uint16_t *end = entries;
+        for (; y < part.end_row && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
+            for (int32_t t = 0; t < source->steps; t++)
+                end = nf_list_band(layer, source, t, y, starts + (tile.rows * source->steps + t) * columns, entries, end);
+        compute(&tile, job);
+    }
+}
