@@ -18,7 +18,7 @@ from neurofer.cli.bench.measure import Asked, Row, machine
 from neurofer.cli.outcome import Outcome, note
 from neurofer.errors import MissingPackageError, UsageError
 
-Suite = Literal["counting", "data", "density", "export", "memory", "native", "roof", "scaling", "verify"]
+Suite = Literal["counting", "data", "density", "embedded", "export", "memory", "native", "roof", "scaling", "verify"]
 
 _SCHEMA = "neurofer.bench/1"
 
@@ -41,6 +41,7 @@ def bench(
     density: the same against the ANN over firing rates and input densities, and where they take equally long.
     scaling: what a synaptic operation costs as Spiking-FER grows.
     roof: synaptic operations a second of each layer, against how fast this machine sums up rows of weights.
+    embedded: instructions on microcontrollers under qemu, against dense code, at least 4 times as many.
     memory: the largest resident set of a process.
     counting: a forward of SpikingJelly's own module with counting behind it, against that forward, at most 1.15.
     data: events to frames, against plain numpy (at most 0.4) and tonic, if installed; frames to events by the DVS
