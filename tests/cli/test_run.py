@@ -154,10 +154,13 @@ def test_a_recording_is_read(cli, tmp_path):
     assert sum(node["spikes"] for node in result.json()["spikes"]) > 0
 
 
-def test_what_cannot_be_run_is_one_error(cli, network_file, array, tmp_path):
+def test_what_cannot_be_run_is_one_error(cli, network_file, array, tmp_path, checkout):
     assert cli("run", network_file, tmp_path / "none.npy").is_one_error("none.npy: no such file")
     assert cli("run", network_file, 0).is_one_error("this network brings no data")
-    assert cli("run", "spiking-fer", 0, "--steps", 1).is_one_error("does not come with neurofer", "give an array")
+    recipe = tmp_path / "mine.toml"
+    digits = (checkout / "models" / "digits.toml").read_text()
+    recipe.write_text(digits.replace('[data]\nname = "digits"', '[data]\nname = "mine"'))
+    assert cli("run", recipe, 0).is_one_error("'mine' does not come with neurofer", "give an array")
     assert cli("run", network_file, array, "--on", "pdp11").is_one_error("there is no runtime 'pdp11'", "choose from")
     assert cli("run", network_file, array, "--steps", 3).is_one_error("more steps than the C code was generated for")
     np.save(tmp_path / "x.npy", np.full((12, 1, 4), 0.5))
