@@ -66,7 +66,11 @@ def run(*arguments, code=0):
 
 
 @pytest.mark.slow
-def test_the_command_line_trains_on_a_built_folder(faces, checkout, tmp_path):
+def test_the_command_line_builds_a_folder_and_trains_on_it(faces, checkout, tmp_path):
+    clips = ["--clips", "36", "--subjects", "6", "--size", SIZE, "--frames", "5", "--fps", "5", "--jobs", "2"]
+    built = tmp_path / "faces"
+    run("data", "build", "synthetic", "--out", built, *clips)
+    assert (built / "manifest.json").read_bytes() == (faces / "manifest.json").read_bytes()
     path, text = tmp_path / "tiny.toml", (checkout / "models" / "spiking-fer.toml").read_text()
     for old, new in (
         ("200, 200", "32, 32"),
@@ -78,13 +82,13 @@ def test_the_command_line_trains_on_a_built_folder(faces, checkout, tmp_path):
         text = text.replace(old, new)
     path.write_text(text)
     out = tmp_path / "net.safetensors"
-    options = ["--data", faces, "--epochs", "2", "--fold", "1", "--split", "subject", "--augment", "hflip,mirror"]
+    options = ["--data", built, "--epochs", "2", "--fold", "1", "--split", "subject", "--augment", "hflip,mirror"]
     done = run("train", path, "--out", out, *options, "--json")
     assert "fold 1 of 6, whole subjects; 0 of the 1 people to test on are also trained on (0%)" in done.stderr
     document = json.loads(done.stdout)
     assert (document["data"], document["test_samples"], len(document["epochs"])) == ("faces", 6, 2)
     assert out.exists()
-    run("train", path, "--out", tmp_path / "base.safetensors", "--baseline", "--data", faces, "--epochs", "1")
+    run("train", path, "--out", tmp_path / "base.safetensors", "--baseline", "--data", built, "--epochs", "1")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def source(
         raise UsageError(f"a data set of {count} clips", next_step="ask for at least 1")
     people = max(1, count // 12) if subjects is None else subjects
     pixel = dvs.preset(params) if isinstance(params, str) else params
+    fps, movement = float(fps), float(movement)  # 5 and 5.0 are written alike
     clip = {"seed": seed, "subjects": people, "size": size, "frames": frames, "fps": fps, "movement": movement}
     digits = len(str(count - 1))
     return Source(

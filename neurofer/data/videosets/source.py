@@ -74,7 +74,8 @@ def source(layout: str, folder: str | Path, showing: Showing = _AS_PUBLISHED, **
     showing = dataclasses.replace(
         showing,
         params=dvs.preset(showing.params) if isinstance(showing.params, str) else showing.params,
-        fps=_module(layout).FPS if showing.fps is None else showing.fps,
+        fps=_module(layout).FPS if showing.fps is None else float(showing.fps),  # 25 and 25.0 are written alike
+        seconds=None if showing.seconds is None else float(showing.seconds),
         weights=None if showing.weights is None else str(Path(showing.weights).absolute()),
     )
     parameters: dict[str, Any] = {**options, **dataclasses.asdict(showing)}

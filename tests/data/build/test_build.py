@@ -172,7 +172,7 @@ def test_other_parameters_are_refused_with_what_differs(tmp_path, finished):
         "parameters.dvs.leak_jitter: 0.1 in the folder, 0.0 now",
         "parameters.dvs.leak_spread_decades: 0.1 in the folder, 0.0 now",
         "parameters.dvs.refractory_s: 0.0005 in the folder, 0.0 now",
-        "parameters.fps: 5 in the folder, 4.5 now",
+        "parameters.fps: 5.0 in the folder, 4.5 now",
         "parameters.seed: 0 in the folder, 1 now",
         "members: 1 not in the folder (6)",
     ]
