@@ -151,12 +151,17 @@ def _code(plan: Plan, name: str) -> str:
 
 def _header(plan: Plan, name: str) -> str:
     big = name.upper()
+    step = f"void {name}_step({name}_state *state{signature(plan)});"
+    if plan.sequence == "layers":
+        step = f"#ifndef MODEL_ONLY_SEQUENCE\n{step}\n#endif"
     return _HEADER.format(
         name=name,
         big=big,
         steps=plan.program.contract.steps,
         words=plan.state() // 8,
         record=plan.state(record=True) // 8,
+        sequence=plan.state(only_sequence=True) // 8,
+        step=step,
         arguments=signature(plan),
         length=max(8, plan.flash // 8),
     )
@@ -187,6 +192,7 @@ _HEADER = """\
 
    Give `{name}_state` room, call {name}_init once, then {name}_sequence for {big}_STEPS steps of a sample at once, or
    {name}_step for one step after another: at most {big}_STEPS of them before {name}_init starts the next sample.
+   With -DMODEL_ONLY_SEQUENCE there is no {name}_step, and the state is often a fraction.
    Nothing is allocated, and nothing but the state is written. Inputs and outputs are arrays in the order of the
    program's dimensions: [channels, height, width] for a step, [steps, channels, height, width] for a sequence. */
 #ifndef {big}_H
@@ -196,8 +202,10 @@ _HEADER = """\
 
 #define {big}_STEPS {steps}
 
-#ifdef MODEL_RECORD /* the spikes of all nodes stay in the state */
+#if defined(MODEL_RECORD) /* the spikes of all nodes stay in the state */
 #define {big}_STATE_WORDS {record}
+#elif defined(MODEL_ONLY_SEQUENCE) /* no membranes are kept between single steps */
+#define {big}_STATE_WORDS {sequence}
 #else
 #define {big}_STATE_WORDS {words}
 #endif
@@ -221,7 +229,7 @@ extern NF_ALIGNED const uint64_t {name}_weights[{length}];
 
 /* `weights` are {name}_weights, or the same bytes from elsewhere at an address that 8 divides. */
 void {name}_init({name}_state *state, const void *weights);
-void {name}_step({name}_state *state{arguments});
+{step}
 void {name}_sequence({name}_state *state{arguments});
 
 #if defined(MODEL_RECORD) || defined(MODEL_DESCRIBE)

@@ -12,9 +12,9 @@ from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Port
 
 def signature(plan: Plan) -> str:
     """Return the parameters of a step or a sequence behind the state."""
-    inputs = [f", const {C_TYPES[port.type]} *{port.identifier}_in" for port in plan.inputs]
-    outputs = [f", {C_TYPES[port.type]} *{port.identifier}_out" for port in plan.outputs]
-    return "".join([*inputs, *outputs])
+    (inputs, entering), (outputs, leaving) = _ends(plan)
+    given = [f", const {C_TYPES[port.type]} *{port.identifier}{entering}" for port in inputs]
+    return "".join([*given, *(f", {C_TYPES[port.type]} *{port.identifier}{leaving}" for port in outputs)])
 
 
 def places(plan: Plan, name: str) -> str:
@@ -53,23 +53,24 @@ def calls(plan: Plan, name: str, functions: Sequence[Function]) -> str:
         "    const int32_t start = (int32_t)NF_TAKEN;",
         *_stages(plan, functions, "STEP"),
         "    NF_TAKEN++;",
-        "}\n",
+        "}",
     ]
-    sequence = [f"void {name}_sequence({name}_state *state{arguments})", "{"]
+    sequence = [f"void {name}_sequence({name}_state *state{arguments})", "{", "    NF_TIME(0);"]
     if plan.sequence == "layers":
-        sequence += ["    NF_TIME(0);", *_stages(plan, functions, "SEQUENCE"), "}\n"]
+        step = ["#ifndef MODEL_ONLY_SEQUENCE", *step, "#endif"]
+        sequence += _stages(plan, functions, "SEQUENCE")
     else:
-        given = ", ".join(
-            ["state", *(_moved(port, "_in") for port in plan.inputs), *(_moved(p, "_out") for p in plan.outputs)]
-        )
+        inputs, outputs = ([_moved(port, end) for port in ports] for ports, end in _ends(plan))
         sequence += [
             "    NF_TAKEN = 0;",
-            "    NF_TIME(0);",
             f"    for (int32_t t = 0; t < {plan.program.contract.steps}; t++)",
-            f"        {name}_step({given});",
-            "}\n",
+            f"        {name}_step({', '.join(['state', *inputs, *outputs])});",
         ]
-    return "\n".join([*step, *sequence])
+    return "\n".join([*step, "", *sequence, "}\n"])
+
+
+def _ends(plan: Plan) -> tuple[tuple[tuple[Port, ...], str], tuple[tuple[Port, ...], str]]:
+    return (plan.inputs, "_in"), (plan.outputs, "_out")
 
 
 def _moved(port: Port, end: str) -> str:

@@ -72,12 +72,10 @@ class Plan:
         kept = [buffer.name for buffer in self.spikes.values()] if record else []
         return arena(self.stages, self.program.contract.steps if layers else 1, layers=layers, kept=kept)
 
-    def state(self, *, record: bool = False) -> int:
-        """Return the bytes of the state."""
-        sizes = [self.arena(layers=False, record=record).bytes]
-        if self.sequence == "layers":
-            sizes.append(self.arena(layers=True, record=record).bytes)
-        return max(sizes)
+    def state(self, *, record: bool = False, only_sequence: bool = False) -> int:
+        """Return the bytes of the state, which serves whole sequences and, unless ``only_sequence``, single steps."""
+        ways = {self.sequence == "layers"} if only_sequence else {self.sequence == "layers", False}
+        return max(self.arena(layers=layers, record=record).bytes for layers in ways)
 
     @cached_property
     def constants(self) -> dict[int, tuple[Constant, int]]:
