@@ -17,8 +17,9 @@ import numpy as np
 
 from neurofer.ir import Program
 from neurofer.ir import nodes as n
+from neurofer.ir.dyadic import exponent
 from neurofer.passes.lattice_neuron import membrane
-from neurofer.passes.lattice_value import MANTISSA, SPIKE, Lattice, exponent, extent, unknown, unlike_float32
+from neurofer.passes.lattice_value import MANTISSA, SPIKE, Lattice, extent, unknown, unlike_float32
 
 
 @dataclass(frozen=True)

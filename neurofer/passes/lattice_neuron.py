@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from neurofer.ir import nodes as n
-from neurofer.passes.lattice_value import MANTISSA, Lattice, exponent, extent, unknown, unlike_float32
+from neurofer.ir.dyadic import exponent
+from neurofer.passes.lattice_value import MANTISSA, Lattice, extent, unknown, unlike_float32
 
 Coefficients = Mapping[str, n.Array]
 

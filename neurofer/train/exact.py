@@ -26,9 +26,9 @@ from neurofer.data.dataset import Arrays, Dataset
 from neurofer.data.encode import encode
 from neurofer.ir import Program
 from neurofer.ir import nodes as n
+from neurofer.ir.dyadic import exponent
 from neurofer.ir.trace import decision
 from neurofer.passes import drop_dropout, fold_batchnorm
-from neurofer.passes.lattice_value import exponent
 from neurofer.train.checkpoint import save_checkpoint, write_state
 from neurofer.train.grid import deploy, levels, prepare, to_codes
 from neurofer.train.loop import Epoch, Run, accuracy, threads

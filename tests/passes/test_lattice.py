@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from neurofer.backends import reference
 from neurofer.ir import BINARY, Contract, Domain
 from neurofer.ir import nodes as n
+from neurofer.ir.dyadic import exponent
 from neurofer.passes.lattice import lattices
-from neurofer.passes.lattice_value import exponent
 from neurofer.passes.proof import prove
 from neurofer.passes.to_grid import to_grid
 from tests.passes import shuffled

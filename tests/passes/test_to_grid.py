@@ -9,7 +9,7 @@ from neurofer.backends import reference, registry
 from neurofer.errors import PassError, RefusedError
 from neurofer.ir import BINARY, Contract, Domain
 from neurofer.ir import nodes as n
-from neurofer.passes.lattice_value import exponent
+from neurofer.ir.dyadic import exponent
 from neurofer.passes.proof import prove
 from neurofer.passes.rewire import exchange
 from neurofer.passes.to_grid import LOSS, to_grid

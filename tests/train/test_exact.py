@@ -5,8 +5,8 @@ import torch
 
 from neurofer.capture import capture
 from neurofer.data.dataset import Arrays, Dataset
+from neurofer.ir.dyadic import exponent
 from neurofer.passes import prove
-from neurofer.passes.lattice_value import exponent
 from neurofer.train.checkpoint import load_checkpoint
 from neurofer.train.exact import _GridRun, fine_tune
 from neurofer.train.grid import deploy

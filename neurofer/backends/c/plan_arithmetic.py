@@ -16,9 +16,10 @@ import numpy as np
 
 from neurofer.ir import Program
 from neurofer.ir import nodes as n
+from neurofer.ir.dyadic import exponent
 from neurofer.passes.lattice import lattices
 from neurofer.passes.lattice_neuron import membrane
-from neurofer.passes.lattice_value import SPIKE, Lattice, exponent
+from neurofer.passes.lattice_value import SPIKE, Lattice
 
 Number = Literal["i32", "i64", "f32"]
 

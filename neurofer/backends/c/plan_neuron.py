@@ -10,9 +10,9 @@ import numpy as np
 from neurofer.backends.c.plan_arithmetic import Arithmetic
 from neurofer.backends.c.plan_layout import Layout
 from neurofer.ir import nodes as n
+from neurofer.ir.dyadic import exponent
 from neurofer.ir.nodes import Array
 from neurofer.ir.threshold import spike_threshold
-from neurofer.passes.lattice_value import exponent
 from neurofer.passes.proof import first
 
 Value = int | float | Array
