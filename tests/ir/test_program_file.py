@@ -42,6 +42,31 @@ def test_what_is_not_plain_survives(tmp_path):
     assert_survives(Program(nodes, edges, contract), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("values", "bytes_each"),
+    [
+        ([0.25, -127 / 256, 0.125], 1),
+        ([0.5, -129 / 256, 0.25], 2),
+        ([2.0**100, 0.0, -(2.0**101)], 1),
+        ([2.0**-140, 3 * 2.0**-140, 0.0], 1),
+        ([0.0, 0.0, 0.0], 1),
+        ([0.0, -0.0, 1.0], 4),
+        ([1.0, 2.0**-15, 0.0], 4),
+        ([0.1, 0.2, 0.3], 4),
+        ([1.0, np.inf, np.nan], 4),
+    ],
+)
+def test_values_on_a_grid_are_stored_as_integers(tmp_path, values, bytes_each):
+    nodes = {"input": n.Input((3,)), "fc": n.Linear(np.array([values] * 40, np.float32)), "output": n.Output()}
+    program = Program(nodes, (Edge("input", "fc"), Edge("fc", "output")))
+    path = program_file.write(tmp_path / "p.npz", program)
+    with np.load(path) as stored:
+        assert stored["a0"].dtype.itemsize == bytes_each
+    read = program_file.read(path).nodes["fc"].weight
+    assert read.dtype == np.float32
+    assert read.tobytes() == program.nodes["fc"].weight.tobytes()
+
+
 def test_the_same_program_gives_the_same_bytes(tmp_path):
     first, second = (program_file.write(tmp_path / name, convolutional()).read_bytes() for name in ("a", "b"))
     assert first == second
