@@ -48,9 +48,7 @@ def _native(file: str, folder: Path, threads: int, cpu: str = "native") -> Ready
     program = program_file.read(folder / file)
     network = c.load(program, threads=threads, cpu=cpu)
     prepared = network.prepare(np.load(folder / X))
-    return Ready(
-        prepared.run, lambda _: _readout(program, prepared.outputs()), f"{network.version}, {threads} thread(s)"
-    )
+    return Ready(prepared.run, lambda _: _readout(program, prepared.outputs()), f"{network.version}, for {cpu}")
 
 
 def _readout(program: Program, outputs: Mapping[str, Array]) -> Array:
