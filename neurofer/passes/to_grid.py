@@ -210,6 +210,7 @@ def _snapped(node: n.Node, k: int) -> n.Node:
         # scaling by a power of two is exact in float32, and so is rounding
         scaled = np.ldexp(value, k)
         np.round(scaled, out=scaled)
+        scaled += np.float32(0)  # integers have one zero: -0 becomes 0
         return np.ldexp(scaled, -k, out=scaled)
 
     match node:

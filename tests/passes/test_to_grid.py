@@ -106,6 +106,7 @@ def test_weights_are_integers_of_the_width_times_the_grid(bits, name):
             whole = np.ldexp(node.weight.astype(np.float64), exponent(node.weight))
             assert np.array_equal(whole, np.round(whole))
             assert np.abs(whole).max() < 2 ** (bits - 1)
+            assert not np.any(np.signbit(whole) & (whole == 0))
     proofs = prove(program).values()
     assert all(proof.proved and proof.bound < 2 ** (proof.accumulator - 1) for proof in proofs)
 
