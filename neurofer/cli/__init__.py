@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from neurofer import __version__
 from neurofer.cli import interrupt
-from neurofer.cli.outcome import command
+from neurofer.cli.group import group, imported
 from neurofer.errors import MissingPackageError, NeuroferError
 
 VERBS = (
@@ -43,21 +42,15 @@ _STOPPED = {interrupt.INTERRUPTED: "interrupted", interrupt.TERMINATED: "termina
 
 def build() -> typer.Typer:
     """Return the application with all verbs."""
-    app = typer.Typer(
+    app = group(
+        imported("neurofer.cli", VERBS, GROUPS),
         name="neurofer",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_root)
-    for verb in VERBS:
-        found = getattr(import_module(f"neurofer.cli.{verb}"), verb)
-        if verb in GROUPS:
-            app.add_typer(found(), name=verb)
-        else:
-            app.command(verb)(command(found))
     return app
 
 

@@ -52,7 +52,7 @@ def run(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> Outcome:
-    """Run a network on an input: its readout, class, spikes and time.
+    """Run a network on an input: its class, spikes and time.
 
     It is compiled to C the first time, and the library is kept in the user's cache folder.
     Pictures are converted to the network's channels and size, events binned to its steps.

@@ -9,6 +9,7 @@ import pytest
 
 import neurofer
 from neurofer.cli import VERBS, execute
+from neurofer.cli.data import COMMANDS
 
 
 def start(*arguments, before="", **settings):
@@ -23,21 +24,35 @@ def finish(*arguments, **settings):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb_is_short_and_names_json(cli, verb):
-    result = cli(verb, "--help")
-    assert result.code == 0
-    assert len(result.out.splitlines()) < 40
-    assert "--json" in result.out
-    assert f"neurofer {verb}" in result.out
+def listed(cli, *path):
+    """The commands that a group's help names, in its order; it cuts none of their lines short."""
+    found = cli(*path, "--help").out.split("Commands:")[1]
+    assert "..." not in found
+    return [line.split()[0] for line in found.splitlines() if line]
 
 
-def test_help_lists_the_verbs(cli):
-    result = cli("--help")
-    assert result.code == 0
-    assert [line.split()[0] for line in result.out.split("Commands:")[1].splitlines() if line] == list(VERBS)
-    assert len(result.out.splitlines()) < 40
-    assert "..." not in result.out.split("Commands:")[1]
+def leaves(cli, group=(), names=VERBS):
+    for name in names:
+        inner = listed(cli, *group, name) if (*group, name) in GROUPS else None
+        yield from [(*group, name)] if inner is None else leaves(cli, (*group, name), inner)
+
+
+GROUPS = {("data",), ("data", "build")}
+
+
+def test_help_of_a_command_is_short_and_names_json(cli):
+    for path in leaves(cli):
+        result = cli(*path, "--help")
+        assert result.code == 0, path
+        assert len(result.out.splitlines()) < 40, path
+        assert "--json" in result.out, path
+        assert f"neurofer {' '.join(path)}" in result.out, path
+
+
+def test_help_lists_the_commands_in_the_order_of_the_work(cli):
+    assert listed(cli) == list(VERBS)
+    assert listed(cli, "data") == list(COMMANDS)
+    assert len(cli("--help").out.splitlines()) < 40
 
 
 def test_no_arguments_show_the_help_as_a_wrong_call(cli):

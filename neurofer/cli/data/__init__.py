@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import typer
 
-from neurofer.cli.outcome import command
+from neurofer.cli.group import group, imported
 
 COMMANDS = ("info", "convert", "faces", "build", "preview", "check")
 """Each is a function of its own name in the module of that name."""
@@ -17,14 +15,7 @@ GROUPS = frozenset({"build"})
 
 def data() -> typer.Typer:
     """Return the group with all sub-commands."""
-    group = typer.Typer(no_args_is_help=True, help=_HELP)
-    for name in COMMANDS:
-        found = getattr(import_module(f"neurofer.cli.data.{name}"), name)
-        if name in GROUPS:
-            group.add_typer(found(), name=name)
-        else:
-            group.command(name)(command(found))
-    return group
+    return group(imported("neurofer.cli.data", COMMANDS, GROUPS), help=_HELP)
 
 
 _HELP = """Look at recordings and data sets; convert, build, check.

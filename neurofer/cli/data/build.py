@@ -10,7 +10,8 @@ import typer
 
 from neurofer.cli import options
 from neurofer.cli.data.options import Preset, Seed
-from neurofer.cli.outcome import Outcome, Ticker, command, doing, note
+from neurofer.cli.group import group
+from neurofer.cli.outcome import Outcome, Ticker, doing, note
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +91,7 @@ def videos(
     leave_out: LeaveOut = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Build a data set from films of faces: CK+, MMI, ADFES or Oulu-CASIA.
+    """Build a data set from CK+, MMI, ADFES or Oulu-CASIA.
 
     Clips of the six emotions are standardised and seen by a DVS; what is left out, and why, is in the manifest.
     Films without one upright face are all named; --leave-out goes on without them. Ctrl-C at any time: the same
@@ -166,13 +167,6 @@ def _render(console: Console, document: dict[str, Any], manifest: Manifest) -> N
     console.print(f"next: neurofer data check {document['folder']}, or neurofer data preview {document['folder']}")
 
 
-SOURCES = (synthetic, videos)
-"""Each is a command of its own name."""
-
-
 def build() -> typer.Typer:
     """Return the group with a command for each source."""
-    group = typer.Typer(no_args_is_help=True, help="Build a data set of events: recordings, and a manifest at the end.")
-    for source in SOURCES:
-        group.command(source.__name__)(command(source))
-    return group
+    return group({"synthetic": synthetic, "videos": videos}, help="Build a data set of events, with a manifest.")

@@ -53,8 +53,7 @@ def convert(
 ) -> Outcome:
     """Convert a recording to another format, or a video to events.
 
-    A video, or a folder of frames in the order of their names, is seen by a model of a DVS (v2e's), whose pixel
-    --preset names; --size resizes its frames. Of a recording, --size tells the sensor where the file does not.
+    A video, or a folder of frames, is seen by a model of a DVS (v2e's), resized to --size.
     """
     from neurofer.data.events import write_events
 

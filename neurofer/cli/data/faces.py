@@ -46,7 +46,9 @@ def faces(
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Standardise the face of a video: turn each frame to the first, crop around the nose, make it gray.
+    """Standardise the face of a video: upright, cropped and gray.
+
+    Each frame is turned to the first, and cropped around the nose.
 
     As the authors of Spiking-FER describe, 200 x 200. Frames without one upright face are told, all at once, and
     nothing is written unless --policy says what becomes of them.

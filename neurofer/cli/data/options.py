@@ -11,7 +11,7 @@ from neurofer.errors import UsageError
 Labels = Annotated[
     Literal["fer2013", "ferplus", "ferplus-majority"], typer.Option(help="Whose labels of FER2013's images.")
 ]
-Fps = Annotated[float | None, typer.Option(help="Frames per second of a video.", show_default="what the file says")]
+Fps = Annotated[float | None, typer.Option(help="Frames per second.", show_default="what the file says")]
 Size = Annotated[
     str | None,
     typer.Option(metavar="N or WxH", help="Width and height of the sensor.", show_default="what the data says"),

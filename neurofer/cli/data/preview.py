@@ -38,7 +38,9 @@ def preview(
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:
-    """Draw events over time: orange ON, blue OFF, and how many there are.
+    """Draw events over time as a picture.
+
+    Orange is ON, blue is OFF.
 
     A .png holds frames of equal time and the rate of events; a .gif moves. A video is seen by a DVS first.
     """
