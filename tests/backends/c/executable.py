@@ -11,7 +11,7 @@ from neurofer.backends.c.emit import sources
 from neurofer.backends.c.emit_describe import description
 
 STRICT = ("-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
-SANITIZED = (*STRICT, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZED = (*STRICT, "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 _MAIN = """\
 #include "model.h"
@@ -54,9 +54,9 @@ class Found:
     outputs: list[dict]
 
 
-def run(program, x, folder, compiler, flags, *, fuse=True):
+def run(program, x, folder, compiler, flags, **form):
     """Compile ``program`` with MODEL_RECORD and run it on ``x``: ``[T, N, *shape]`` by Input node."""
-    files = sources(program, fuse=fuse)
+    files = sources(program, **form)
     made = files.plan
     (folder / "model.c").write_text(files.code)
     (folder / "model.h").write_text(files.header)
