@@ -82,8 +82,8 @@ def notes(rows: Sequence[Row]) -> Iterator[str]:
         if row["density"] == _GOAL_AT:
             step = row["blocked"] / STEPS
             yield (
-                f"{row['target']}: a step of the blocked dense network, about what an int8 ANN of its layers takes, has "
-                f"{step:,.0f} instructions; the {STEPS} steps of the spiking network at {_GOAL_AT:.0%} have "
+                f"{row['target']}: a step of the blocked dense network, about what an int8 ANN of its layers takes, "
+                f"has {step:,.0f} instructions; the {STEPS} steps of the spiking network at {_GOAL_AT:.0%} have "
                 f"{row['instructions'] / step:.1f} times as many"
             )
 
