@@ -21,8 +21,8 @@ SIMULATORS = ("norse", "snntorch", "spikingjelly")
 MODES = {"spikingjelly-multistep": "spikingjelly"}
 """Further ways to run a simulator on our importer alone -> the package."""
 
-RUNTIMES = ("c", "onnx")
-"""What runs the files we emit as they are: its own importer is the only one."""
+RUNTIMES = {"c": "compiled C", "onnx": "ONNX Runtime"}
+"""What runs the files we emit as they are, and how it is called: its own importer is the only one."""
 
 HOSTED: dict[str, tuple[str, ...]] = {
     "sinabs": ("neurofer", "stock"),

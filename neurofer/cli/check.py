@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Importers = Literal["neurofer", "stock", "both"]
 DENSITY = 0.3
-RUNS_IN = {"onnx": "ONNX Runtime", "c": "compiled C"}
-"""Runtime -> what runs the files of a bundle."""
 _SHOWN = 3
 _STYLE = {"EXACT": "green", "TIES": "green", "DIVERGENT": "red", "SILENT": "red", "REFUSED": "yellow"}
 
@@ -70,15 +68,6 @@ def check(
         note(f"running in {target}, importer {route} ...")
 
     return verify(program, golden, on=on, importers=importers(importer), graph=graph, progress=progress)
-
-
-def verified(artifact: str, golden: Trace, rows: list[Verdict], *, weights: str, sample: str) -> Verification:
-    """Return the verdicts on ``artifact`` under the recorded run they hold for."""
-    from neurofer.verify import Verification
-
-    return Verification(
-        artifact=artifact, steps=golden.steps, samples=golden.samples, targets=rows, weights=weights, input=sample
-    )
 
 
 def read_input(path: Path, program: Program) -> tuple[Array, str]:

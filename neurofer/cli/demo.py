@@ -78,12 +78,13 @@ def _export(folder: Path, checkpoint: str, target: str, out: Path) -> Report:
     """Export a checkpoint into a bundle beside it; the report names it by where it will lie."""
     from dataclasses import replace
 
-    from neurofer.cli.export import Order, command_line, export_bundle, writable_target
+    from neurofer.cli.export import command_line, writable_target
     from neurofer.cli.network import resolve
+    from neurofer.report.export import Order, export_bundle
 
     subject = replace(resolve(str(folder / checkpoint)), name=str(out / checkpoint))
     said = command_line("export", subject.name, to=target, samples=_SAMPLES, out=out / target)
-    order = Order(subject, writable_target(target), str(out / target), _SAMPLES, 0, "both", said)
+    order = Order(subject, writable_target(target), str(out / target), _SAMPLES, command=said, tell=note)
     report, _ = export_bundle(order, folder / target)
     return report
 

@@ -14,10 +14,10 @@ from neurofer.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neurofer.cli.network import Subject
     from neurofer.energy import EnergyReport
     from neurofer.ir import Program, Trace
     from neurofer.report.bundle import Bundle
+    from neurofer.report.subject import Subject
 
 Formula = Literal["exact", "eq4-8", "paper-table3"]
 _FOREIGN = (

@@ -12,9 +12,9 @@ from neurofer.cli.outcome import Outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neurofer.cli.network import Subject
     from neurofer.passes import Proof
     from neurofer.report.bundle import Bundle
+    from neurofer.report.subject import Subject
 
 _SCHEMA = "neurofer.inspect/1"
 

@@ -2,113 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from neurofer.cli.outcome import doing, note
 from neurofer.errors import NeuroferError, UsageError
+from neurofer.report.subject import Subject, capture_network, raw_sample
 
 if TYPE_CHECKING:
-    import nir
-    from torch import nn
-
     from neurofer.ir import Program
     from neurofer.ir.contract import Scheme
-    from neurofer.ir.nodes import Array
-    from neurofer.report.bundle import Bundle
     from neurofer.train.recipe import Recipe
 
-Weights = Literal["trained", "random", "file"]
 STEPS = 100
 """Steps of a file that does not say how many it is meant for."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Input of a network.
-
-    Attributes:
-        x: ``[T, N, *shape]``, or ``[N, *shape]`` where the encoder is ``constant``.
-        origin: where it comes from, in words.
-    """
-
-    x: Array
-    origin: str
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A network that was named on the command line.
-
-    Attributes:
-        name: as it was named.
-        snn: the program as it was captured or read (of a baseline's checkpoint: the ANN).
-        weights: ``trained`` (checkpoint), ``random`` (seeded, calibrated) or ``file`` (what a file held).
-        recipe: of a recipe or checkpoint, with the overrides applied.
-        metrics: what a checkpoint knows of its training, e.g. ``test_accuracy``.
-        seed: of random weights.
-        baseline: whether ``snn`` is an ANN.
-        graph: the NIR graph of a file that neurofer did not write.
-        bundle: of a bundle.
-        exact: whether it is lowered onto a dyadic grid, its images as integers.
-        bits: width of integer weights on that grid; None for the finest grid.
-    """
-
-    name: str
-    snn: Program
-    weights: Weights
-    recipe: Recipe | None = None
-    metrics: dict[str, Any] | None = None
-    seed: int = 0
-    baseline: bool = False
-    graph: nir.NIRGraph | None = None
-    bundle: Bundle | None = None
-    exact: bool = False
-    bits: int | None = None
-
-    @cached_property
-    def lowered(self) -> Program:
-        """The program after the standard lowering: what is exported and verified."""
-        from neurofer.passes import lower
-        from neurofer.train.grid import deploy
-
-        return deploy(self.snn, self.recipe, bits=self.bits) if self.exact else lower(self.snn)
-
-    @cached_property
-    def ann(self) -> Program | None:
-        """The ANN it is compared with, captured, with seeded weights; None without a recipe."""
-        if self.recipe is None or self.baseline:
-            return None
-        from neurofer.train.networks import build_network
-
-        return _capture(build_network(self.recipe, which="baseline", seed=self.seed), self.recipe, baseline=True)
-
-    def sample(self, *, samples: int = 1, seed: int = 0, ann: bool = False) -> Sample | None:
-        """Return samples of the recipe's data, seeded ones where it does not come with neurofer; None without recipe.
-
-        Poisson spikes are drawn here, once. With ``ann`` they are what the baseline reads.
-        """
-        if self.recipe is None:
-            return None
-        x, origin = raw_sample(self.recipe, samples=samples, seed=seed)
-        return self.as_input(x, origin, self.recipe, seed=seed, ann=ann)
-
-    def as_input(self, x: Array, origin: str, recipe: Recipe, *, seed: int = 0, ann: bool = False) -> Sample:
-        """Return samples as a data set holds them as the network reads them, see `sample`."""
-        import numpy as np
-
-        from neurofer.data.encode import encode, join_frames
-        from neurofer.train.grid import analog, levels, to_codes
-
-        spec = recipe.contract
-        if self.baseline or ann:
-            return Sample(join_frames(x) if spec.encoder == "events" else x, origin)
-        if self.exact and analog(self.snn):
-            codes, whole = to_codes(x, levels(recipe))
-            return Sample(codes, origin if whole else f"{origin}, rounded to integers 0..{levels(recipe)}")
-        return Sample(encode(x, spec.encoder, spec.steps, np.random.default_rng(seed)), origin)
 
 
 def resolve(
@@ -210,7 +117,7 @@ def _from_checkpoint(name: str, steps: int | None, dt: float | None) -> Subject:
     baseline = metrics["which"] == "baseline"
     if steps is not None:
         recipe = override(recipe, steps=steps)
-    program = _capture(module, recipe, baseline=baseline, dt=dt)
+    program = capture_network(module, recipe, baseline=baseline, dt=dt)
     return Subject(name, program, "trained", recipe, metrics, recipe.training.seed, baseline)
 
 
@@ -229,7 +136,7 @@ def _from_recipe(name: str, seed: int, calibrate: bool, dt: float | None, **chan
             module = seeded(recipe, seed, sample=raw_sample(recipe, samples=2, seed=seed)[0])
     else:
         module = build_network(recipe, seed=seed).eval()
-    return Subject(name, _capture(module, recipe, dt=dt), "random", recipe, seed=seed)
+    return Subject(name, capture_network(module, recipe, dt=dt), "random", recipe, seed=seed)
 
 
 def _widen(recipe: Recipe, width: int) -> Recipe:
@@ -243,29 +150,3 @@ def _widen(recipe: Recipe, width: int) -> Recipe:
         known = nets.options(table[part]["architecture"])
         table[part]["options"]["width" if "width" in known else "channels"] = width
     return msgspec.convert(table, type(recipe))
-
-
-def _capture(module: nn.Module, recipe: Recipe, *, baseline: bool = False, dt: float | None = None) -> Program:
-    from neurofer.capture import capture
-    from neurofer.train.recipe import contract
-
-    channels, height, width = recipe.data.shape
-    if baseline:  # sees the frames of all steps at once
-        frames = recipe.contract.steps if recipe.contract.encoder == "events" else 1
-        return capture(module.eval(), (channels * frames, height, width))
-    return capture(module.eval(), (channels, height, width), contract=contract(recipe, dt=1e-4 if dt is None else dt))
-
-
-def raw_sample(recipe: Recipe, *, samples: int, seed: int) -> tuple[Array, str]:
-    """Return samples as a data set holds them, ``[N, *shape]`` or ``[N, T, *shape]``, and where they come from.
-
-    They are the first of the recipe's test part where its data come with neurofer, else drawn.
-    """
-    from neurofer import data
-    from neurofer.train.calibrate import draw_sample
-
-    try:
-        found = data.load(recipe.data)
-    except UsageError:
-        return draw_sample(recipe, samples=samples, seed=seed), f"drawn with seed {seed}, no natural data"
-    return found.test.x[:samples], f"the first {samples} of the test part of {found.name}"

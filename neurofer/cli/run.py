@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from neurofer.backends.network import Network
-    from neurofer.cli.network import Subject
     from neurofer.data.given import Given
     from neurofer.ir import Program, Trace
     from neurofer.report.report import Computed
+    from neurofer.report.subject import Subject
 
 _SCHEMA = "neurofer.run/1"
 _INSTEAD = ("onnx", "reference")

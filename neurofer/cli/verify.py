@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, RUNS_IN, Importers, check, parse_targets, read_input, show, verified
+from neurofer.cli.check import DENSITY, Importers, check, parse_targets, read_input, show
 from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neurofer.cli.network import Subject
     from neurofer.ir import Program, Trace
     from neurofer.report.bundle import Bundle
+    from neurofer.report.subject import Subject
     from neurofer.verify import Verification
 
 Samples = Annotated[int | None, typer.Option(min=1, help="Samples to record or draw.", show_default="1")]
@@ -57,7 +57,7 @@ def verify(
     count, unless --importer stock.
     """
     from neurofer.backends.registry import SIMULATORS
-    from neurofer.verify import exit_code
+    from neurofer.verify import exit_code, verified
 
     named = parse_targets(on)
     drawing = {"--input": input, "--density": density, "--samples": samples}
@@ -92,6 +92,7 @@ def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Import
     from neurofer.backends.registry import RUNTIMES, SIMULATORS
     from neurofer.ir import serde
     from neurofer.report.bundle import open_bundle
+    from neurofer.verify import verified
 
     bundle = open_bundle(artifact)
     if bundle.manifest.backend in RUNTIMES:
@@ -108,10 +109,11 @@ def verify_bundle(artifact: str, named: tuple[str, ...] | None, importer: Import
 
 def _verify_artifact(artifact: str, bundle: Bundle, named: tuple[str, ...] | None) -> Verification:
     """Verify a bundle for a runtime: what lies in it is run as it is."""
-    from neurofer.verify import verify_artifact
+    from neurofer.backends.registry import RUNTIMES
+    from neurofer.verify import verified, verify_artifact
 
     manifest = bundle.manifest
-    place = RUNS_IN[manifest.backend]
+    place = RUNTIMES[manifest.backend]
     if named:
         raise UsageError(f"this bundle runs in {place} alone", where=artifact, next_step="leave out --on")
     program = bundle.program()

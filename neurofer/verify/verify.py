@@ -16,7 +16,7 @@ from neurofer.ir import Program, Trace
 from neurofer.ir.nodes import Array
 from neurofer.verify.board import verify_board
 from neurofer.verify.compare import compare
-from neurofer.verify.verdict import Importer, Verdict
+from neurofer.verify.verdict import Importer, Verdict, Verification
 
 IMPORTERS: tuple[Importer, ...] = ("neurofer", "stock")
 
@@ -68,6 +68,13 @@ def verify_artifact(program: Program, golden: Trace, path: Path, *, backend: str
     except MissingPackageError as error:
         return Verdict(target=target, importer="stock", version="", verdict="NOT_RUN", reason=str(error))
     return compare(program, golden, network, network.run(golden.inputs), target=target, importer="stock")
+
+
+def verified(artifact: str, golden: Trace, rows: list[Verdict], *, weights: str, sample: str) -> Verification:
+    """Return the verdicts on ``artifact`` under the recorded run they hold for."""
+    return Verification(
+        artifact=artifact, steps=golden.steps, samples=golden.samples, targets=rows, weights=weights, input=sample
+    )
 
 
 def _row(

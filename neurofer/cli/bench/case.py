@@ -10,8 +10,8 @@ from neurofer.cli.outcome import note
 from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
-    from neurofer.cli.network import Subject
     from neurofer.ir.nodes import Array
+    from neurofer.report.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ def make_case(name: str, *, small: bool, size: int | None = None) -> Case:
     import numpy as np
     import torch
 
-    from neurofer.cli.network import raw_sample, resolve
+    from neurofer.cli.network import resolve
+    from neurofer.report.subject import raw_sample
     from neurofer.train.calibrate import seeded
     from neurofer.train.networks import forward, present
 

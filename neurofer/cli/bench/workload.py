@@ -15,7 +15,7 @@ from neurofer.ir import Program
 from neurofer.ir.nodes import Array
 
 if TYPE_CHECKING:
-    from neurofer.cli.network import Subject
+    from neurofer.report.subject import Subject
     from neurofer.train.recipe import Recipe
 
 _RECORDER = "spikingjelly-multistep"
@@ -121,8 +121,8 @@ def calibrated(workload: Workload, case: Case) -> Workload:
 
 
 def _sample(subject: Subject, recipe: Recipe, case: Case, *, coded: bool) -> Array:
-    from neurofer.cli.network import raw_sample
     from neurofer.data.encode import encode
+    from neurofer.report.subject import raw_sample
     from neurofer.train.calibrate import draw_sample
     from neurofer.train.grid import levels, to_codes
 
