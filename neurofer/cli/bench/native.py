@@ -70,7 +70,7 @@ def cases(asked: Asked) -> Iterator[Case]:
     """
     for network in asked.networks or _BATCHES:
         checkpoint = Path(f"{network}.safetensors")
-        for batch in _BATCHES.get(network, (1,)):
+        for batch in (1,) if asked.small else _BATCHES.get(network, (1,)):
             if checkpoint.exists():
                 yield Case(str(checkpoint), batch=batch)
             elif asked.small and Path(network).suffix != ".safetensors":

@@ -37,18 +37,17 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, (over, title) in zip(figure.subplots(1, len(_AXES), sharey=True), _AXES.items(), strict=True):
+    places = figure.subplots(1, len(_AXES), sharey=True)
+    for axes, (over, title) in zip(places, _AXES.items(), strict=True):
         for runtime, (colour, style) in _LINES.items():
             found = [row for row in rows if (row["over"], row["runtime"]) == (over, runtime) and row["ms_median"]]
-            places = [100 * row[over] for row in found]
-            times = [row["ms_median"] for row in found]
-            axes.plot(places, times, style, color=colour, marker="." if style == "-" else "", label=runtime)
+            percent, times = [100 * row[over] for row in found], [row["ms_median"] for row in found]
+            axes.plot(percent, times, style, color=colour, marker="." if style == "-" else "", label=runtime)
         axes.set_xlabel(title)
-        axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        if over == "rate":
-            axes.set_ylabel("ms, one thread")
-            axes.legend()
+    places[0].set_ylabel("ms, one thread")
+    places[0].set_ylim(bottom=0)  # of both, once all lines are there
+    places[0].legend()
     kind = path.suffix.lstrip(".") or "svg"
     with mpl.rc_context({"svg.hashsalt": "neurofer"}):  # the same rows give the same file
         metadata = {"Date": None} if kind == "svg" else None
