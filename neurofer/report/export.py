@@ -59,7 +59,7 @@ class Order:
     tell: Callable[[str], None] = _quiet
 
 
-def export_bundle(order: Order, out: Path, *, force: bool = False) -> tuple[Report, int]:
+def export_bundle(order: Order, out: str | Path, *, force: bool = False) -> tuple[Report, int]:
     """Write, verify and publish a bundle; returns its report and the exit code of the verification.
 
     Raises:

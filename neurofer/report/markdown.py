@@ -38,7 +38,7 @@ def _head(report: Report) -> str:
         "readout": contract.readout.reduction,
         **{f"accuracy, {name}": f"{value:.1%}" for name, value in report.accuracy.items()},
         "seed": str(report.seed),
-        "command": f"`{report.command}`",
+        **({"command": f"`{report.command}`"} if report.command else {}),
     }
     return f"# {report.network} on {report.target}\n\n{table(('fact', 'value'), facts.items())}"
 
