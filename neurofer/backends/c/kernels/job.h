@@ -1,14 +1,19 @@
 /* What the integer layers of the vector builds share. */
 
-/* to += the rows that the events name. Not inlined: the loop needs the registers. */
+/* to = the rows that the events name. Not inlined: the loop needs the registers. */
 NF_APART void nf_sum_whole(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, 8, to); /* rows of 64 bytes: a scale that addresses have */
+    nf_sum_scaled(block, events, 8, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
 }
 
 NF_APART void nf_sum_narrow(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, block->scale, to);
+    nf_sum_scaled(block, events, block->scale, nf_no_ints(), to);
+}
+
+NF_APART void nf_sum_more(nf_block *block, nf_events events, nf_ints64 *to)
+{
+    nf_sum_scaled(block, events, block->scale, *to, to);
 }
 
 /* A layer, its neurons, and where their membranes and spikes go. */

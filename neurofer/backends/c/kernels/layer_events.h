@@ -14,14 +14,16 @@ NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int3
 {
     const nf_job *job = block->job;
     const nf_columns columns = nf_window_columns(job->layer, x);
+    const int32_t band = job->layer->in.width + 1, steps = job->steps;
+    const uint16_t *entries = block->tile->entries;
+    const uint32_t *starts = nf_band_starts(block->tile, 0, y);
     nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
-    for (int32_t t = 0; t < job->steps; t++) {
-        const nf_events events = nf_find_events(block->tile, t, y, columns);
-        nf_ints64 drive = nf_no_ints();
+    for (int32_t t = 0; t < steps; t++, starts += band) {
+        nf_ints64 drive;
         if (whole)
-            nf_sum_whole(&block->weights, events, &drive);
+            nf_sum_whole(&block->weights, nf_find_events(entries, starts, columns), &drive);
         else
-            nf_sum_narrow(&block->weights, events, &drive);
+            nf_sum_narrow(&block->weights, nf_find_events(entries, starts, columns), &drive);
         nf_put_block(job->layer->out, job->out, t, y, x, block->first, nf_fire64(&block->neurons, &drive, &v));
     }
     nf_save_membranes(job, &v, block->first, y, x);
@@ -44,8 +46,10 @@ NF_KERNEL void nf_pixel_groups(nf_event_block *block, int32_t y, int32_t x)
             nf_block weights = block->weights;
             weights.weights += (group.low - window.from) * column_bytes;
             weights.padded = 0; /* the row of zeros may be out of reach */
-            for (int32_t t = 0; t < steps; t++)
-                nf_sum_narrow(&weights, nf_find_events(block->tile, first + t, y, group), &drive[t]);
+            for (int32_t t = 0; t < steps; t++) {
+                const uint32_t *starts = nf_band_starts(block->tile, first + t, y);
+                nf_sum_more(&weights, nf_find_events(block->tile->entries, starts, group), &drive[t]);
+            }
         }
         for (int32_t t = 0; t < steps; t++) {
             const uint64_t spikes = nf_fire64(&block->neurons, &drive[t], &v);

@@ -47,7 +47,9 @@ NF_INLINE void nf_add_floats(const nf_float_block *block, int32_t t, int32_t y, 
 {
     const nf_layer *layer = block->job->layer;
     const int32_t rows = (group.from - from) * layer->kernel_y * layer->in.channels;
-    nf_sum_floats(block->weights + rows * block->lanes, block->lanes, nf_find_events(block->tile, t, y, group), to);
+    const uint32_t *starts = nf_band_starts(block->tile, t, y);
+    nf_sum_floats(block->weights + rows * block->lanes, block->lanes,
+                  nf_find_events(block->tile->entries, starts, group), to);
 }
 
 NF_INLINE void nf_pixel_floats(const nf_float_block *block, int32_t y, int32_t x)

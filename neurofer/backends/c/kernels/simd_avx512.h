@@ -112,14 +112,13 @@ NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
     return _mm_loadu_si128((const __m128i *)(const void *)entries);
 }
 
-/* to += the rows that the events name. */
-NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 *to)
+/* to = drive + the rows that the events name. */
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 drive, nf_ints64 *to)
 {
     const __m128i base = _mm_set1_epi16((int16_t)events.base), pad = _mm_set1_epi16((int16_t)block->zero_row);
     const uint8_t *weights = block->weights;
     const uint16_t *entries = events.entries;
     const char *ahead = block->ahead;
-    nf_ints64 drive = *to;
     for (int32_t count = events.count; count > 0; count -= 256) {
         const int32_t part = nf_least(count, 256), rest = part & 7;
         const uint16_t *end = entries + (part - rest);

@@ -117,13 +117,12 @@ NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
     return sums;
 }
 
-/* to += the rows that the events name. */
-NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 *to)
+/* to = drive + the rows that the events name. */
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 drive, nf_ints64 *to)
 {
     const uint8_t *weights = block->weights;
     const uint16_t *entries = events.entries, base = events.base;
     const char *ahead = block->ahead;
-    nf_ints64 drive = *to;
     for (int32_t count = events.count; count > 0; count -= 256) {
         const int32_t part = nf_least(count, 256);
         const uint16_t *end = entries + (part & ~3);

@@ -9,27 +9,36 @@ typedef struct {
     const uint16_t *entries;
 } nf_tile;
 
-/* The columns of the image that output column x reads: from `low` on, before `high`; its window begins at `from`. */
+/* Columns of the image: from `low` on, before `high`. The row of weights 0 is that of column `from`; `base` is 8 times
+   the number that row has in the lists. */
 typedef struct {
     int32_t from, low, high;
+    uint16_t base;
 } nf_columns;
 
-NF_INLINE nf_columns nf_window_columns(const nf_layer *layer, int32_t x)
+NF_INLINE nf_columns nf_columns_from(const nf_layer *layer, int32_t from, int32_t low, int32_t high)
 {
-    const int32_t from = x * layer->stride_x - layer->pad_x;
-    const nf_columns columns = {from, from < 0 ? 0 : from, nf_least(layer->in.width, from + layer->kernel_x)};
+    const nf_columns columns = {from, low, high, (uint16_t)(8 * from * layer->kernel_y * layer->in.channels)};
     return columns;
 }
 
-/* The spikes of the columns from `low` on, before `high`, that outputs of row y read at step t. The row of weights 0 is
-   that of column `from`. */
-NF_INLINE nf_events nf_find_events(const nf_tile *tile, int32_t t, int32_t y, nf_columns columns)
+/* What output column x reads. */
+NF_INLINE nf_columns nf_window_columns(const nf_layer *layer, int32_t x)
 {
-    const nf_layer *layer = tile->layer;
-    const uint32_t *starts = tile->starts + ((y - tile->first_row) * tile->steps + t) * (layer->in.width + 1);
+    const int32_t from = x * layer->stride_x - layer->pad_x, end = nf_least(layer->in.width, from + layer->kernel_x);
+    return nf_columns_from(layer, from, from < 0 ? 0 : from, end);
+}
+
+NF_INLINE const uint32_t *nf_band_starts(const nf_tile *tile, int32_t t, int32_t y)
+{
+    return tile->starts + ((y - tile->first_row) * tile->steps + t) * (tile->layer->in.width + 1);
+}
+
+/* The spikes of some columns of a band. */
+NF_INLINE nf_events nf_find_events(const uint16_t *entries, const uint32_t *starts, nf_columns columns)
+{
     const uint32_t first = starts[columns.low], end = columns.high > columns.low ? starts[columns.high] : first;
-    const nf_events events = {tile->entries + first, (int32_t)(end - first),
-                              (uint16_t)(8 * columns.from * layer->kernel_y * layer->in.channels)};
+    const nf_events events = {entries + first, (int32_t)(end - first), columns.base};
     return events;
 }
 
@@ -46,8 +55,9 @@ NF_INLINE int32_t nf_reach(const nf_layer *layer)
 /* The first group of columns of a window that are not before `columns->low`; moves `low` behind it. */
 NF_INLINE nf_columns nf_next_group(const nf_layer *layer, nf_columns *columns)
 {
-    const nf_columns group = {columns->low, columns->low, nf_least(columns->high, columns->low + nf_reach(layer))};
-    columns->low = group.high;
+    const int32_t low = columns->low, high = nf_least(columns->high, low + nf_reach(layer));
+    const nf_columns group = nf_columns_from(layer, low, low, high);
+    columns->low = high;
     return group;
 }
 
