@@ -60,5 +60,5 @@ docs-native: setup ## measure the native target, for docs/native.md and its pict
 	  done; } > docs/native.md.new
 	@mv docs/native.md.new docs/native.md
 
-bench: setup ## measure against the native frameworks
+bench: setup ## measure speed, all suites
 	@$(BIN)/neurofer bench

@@ -37,8 +37,8 @@ COLUMNS = (
     _place("rate"),
     _place("density"),
     word("runtime"),
-    number("median ms", "ms_median", ".2f"),
-    number("min ms", "ms_min", ".2f"),
+    number("median ms", "ms_median", ".3f"),
+    number("min ms", "ms_min", ".3f"),
     number("ratio", "ratio_to_native", ".2f"),
     Column("MSOP", lambda row: f"{row['synaptic_operations'] / 1e6:,.1f}" if "synaptic_operations" in row else "-"),
 )

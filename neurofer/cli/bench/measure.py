@@ -74,8 +74,8 @@ def interleaved(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
     for action in work.values():
         action()
     times: dict[str, list[float]] = {name: [] for name in work}
-    for number_ in range(rounds):
-        note(f"  round {number_ + 1} of {rounds}")
+    for turn in range(rounds):
+        note(f"  round {turn + 1} of {rounds}")
         for name, action in work.items():
             start = perf_counter()
             action()

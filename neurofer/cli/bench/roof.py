@@ -63,8 +63,8 @@ def _stages(workload: Workload, rounds: int) -> Iterator[Row]:
     run()
     times: list[list[float]] = [[] for _ in stages]
     roofs: dict[int, list[float]] = {block: [] for block in blocks}
-    for number_ in range(rounds):
-        note(f"  round {number_ + 1} of {rounds}")
+    for turn in range(rounds):
+        note(f"  round {turn + 1} of {rounds}")
         for block in blocks:
             roofs[block].append(probe.rate(block))
         for series, seconds in zip(times, run(), strict=True):

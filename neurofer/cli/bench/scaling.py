@@ -26,7 +26,7 @@ COLUMNS = (
     word("over"),
     Column("rate", lambda row: "-" if "rate" not in row else f"{row['rate']:.1%}"),
     number("threads", "threads", "d"),
-    number("median ms", "ms_median", ".2f"),
+    number("median ms", "ms_median", ".3f"),
     Column("MSOP", lambda row: "-" if "ms_median" not in row else f"{row['synaptic_operations'] / 1e6:,.1f}"),
     number("ps / SOP", "picoseconds_per_operation", ".2f"),
     number("exponent", "exponent", ".2f"),
