@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -108,9 +108,13 @@ def in_turns(runtimes: Sequence[str], folder: Path, *, threads: int, rounds: int
                 workers.append((told, worker))
         for number in range(rounds):
             note(f"  round {number + 1} of {rounds}")
-            for told, worker in workers:
+            for told, worker in [pair for pair in workers if not pair[0].reason]:
                 time.sleep(_REST)
-                told.ms += worker.run()
+                try:
+                    told.ms += worker.run()
+                except SimulatorError as error:
+                    told.reason = error.why
+                    note(f"  {told.runtime} given up: {told.reason}")
     return found
 
 
@@ -156,9 +160,14 @@ class _Worker:
     said: IO[bytes]
 
     def run(self) -> list[float]:
-        """Give the runtime its turn, and return durations in ms."""
-        self.orders.write("run\n")
-        self.orders.flush()
+        """Give the runtime its turn, and return durations in ms.
+
+        Raises:
+            SimulatorError: see `heard`.
+        """
+        with suppress(BrokenPipeError):  # its last words say more
+            self.orders.write("run\n")
+            self.orders.flush()
         ms: list[float] = self.heard()["ms"]
         return ms
 

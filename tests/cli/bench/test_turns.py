@@ -1,7 +1,7 @@
 import pytest
 
 from neurofer.backends import reference
-from neurofer.cli.bench import forms
+from neurofer.cli.bench import forms, turns
 from neurofer.cli.bench.turns import in_turns
 
 
@@ -33,3 +33,18 @@ def test_a_runtime_that_cannot_start_is_left_out_with_its_reason(tmp_path, capsy
 def test_a_process_that_dies_is_left_out_with_its_last_words(folder):
     (found,) = in_turns(["no such runtime"], folder, threads=1, rounds=1)
     assert "KeyError" in found.reason
+
+
+def test_a_process_that_breaks_down_later_keeps_its_times_and_says_why(folder, monkeypatch):
+    kept = turns._Worker.run
+
+    def killed(worker):
+        found = kept(worker)
+        worker.process.kill()
+        worker.process.wait()
+        return found
+
+    monkeypatch.setattr(turns._Worker, "run", killed)
+    (found,) = in_turns(["ANN in ONNX Runtime"], folder, threads=1, rounds=3)
+    assert found.ms
+    assert "its process ended with -9" in found.reason
