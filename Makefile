@@ -4,12 +4,15 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+EMBEDDED_TOOLS := arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32
+EMBEDDED_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
 
 # One thread per process: tests run in parallel, and sums are added in the same order everywhere.
-test test-slow test-simulators: export OMP_NUM_THREADS = 1
+test test-slow test-simulators test-embedded: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-simulators check format docs-conformance docs-native bench
+.PHONY: help setup demo test test-slow test-simulators test-embedded check format docs-conformance docs-native bench
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -37,6 +40,16 @@ test-simulators: setup ## set up the simulators with an environment of their own
 	@$(BIN)/neurofer targets setup all
 	@$(BIN)/python -m pytest -q -m slow tests/backends/test_sinabs.py tests/backends/test_nest.py tests/backends/test_brian2.py \
 	  tests/backends/test_spyx.py tests/backends/test_rockpool.py
+
+test-embedded: setup ## test microcontrollers under qemu; installs cross compilers and qemu with apt, as root
+	@missing=; for tool in $(EMBEDDED_TOOLS); do command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \
+	  test -z "$$missing" || { \
+	    echo "test-embedded: not installed:$$missing; installing $(EMBEDDED_PACKAGES)"; \
+	    test "$$(id -u)" = 0 \
+	      || { echo "test-embedded: that needs root; next: sudo apt-get install $(EMBEDDED_PACKAGES)" >&2; exit 1; }; \
+	    apt-get update -qq && apt-get install -qq -y $(EMBEDDED_PACKAGES); \
+	  }
+	@$(BIN)/python -m pytest -q -m embedded
 
 check: setup ## lint, formatting and types
 	@$(BIN)/ruff check --quiet .

@@ -17,6 +17,7 @@ from tests.networks import in_a_row
 from tests.strategies import frames, programs, rngs
 
 STEPS = 5
+FAST = (*executable.STRICT, "-O1")
 IF, PER_CHANNEL = n.Neuron(theta=16.0), n.Neuron(theta=np.arange(8.0, 32.0).repeat(81).reshape(24, 9, 9))
 NEURONS = {
     "if": IF,
@@ -37,7 +38,7 @@ def weights(*shape):
     return rng().integers(-128, 128, shape).astype(np.float32)
 
 
-def same(program, density=0.3, flags=executable.SANITIZED, x=None):
+def same(program, density=0.3, x=None):
     """Assert that small code gives the reference's spikes and outputs, in a sequence and in single steps."""
     if x is None:
         shape = (program.contract.steps, 2, *program.shapes["input"])
@@ -45,7 +46,7 @@ def same(program, density=0.3, flags=executable.SANITIZED, x=None):
     golden = reference.run(program, x)
     assert golden.count
     with tempfile.TemporaryDirectory() as folder:
-        found = executable.run(program, golden.inputs, Path(folder), ["cc"], flags, small=True)
+        found = executable.run(program, golden.inputs, Path(folder), ["cc"], FAST, small=True)
     for spikes in found.spikes:
         for name, train in spikes.items():
             assert np.array_equal(train, golden.unpack(name)), name

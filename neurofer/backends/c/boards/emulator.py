@@ -68,8 +68,8 @@ def run(board: Board, program: Linked, folder: Path) -> Counted:
             f"{board.emulator[0]} gave no answer in {TIMEOUT:g} s", next_step="take fewer steps or samples"
         ) from error
     if done.returncode:
-        fault = "a processor fault: the stack is too small, or the memory of the machine"
-        why = fault if done.returncode == FAULT else done.stderr.decode(errors="replace").strip()
+        said = done.stderr.decode(errors="replace").strip()
+        why = said if said and done.returncode != FAULT else "a processor fault: the stack may be too small"
         raise SimulatorError(f"{board.emulator[0]} left with exit code {done.returncode}", why=why)
     return _counted(board, folder / COUNTS)
 
@@ -79,6 +79,8 @@ def _counted(board: Board, path: Path) -> Counted:
     if raw.size < 3:
         raise SimulatorError(f"{board.emulator[0]} left no counts")
     loop, state, *ticks, stack = (int(value) for value in raw)
+    if stack >= board.stack:
+        raise SimulatorError(f"the stack is too small: all of its {stack} bytes were used")
     tick = round(2 * ROUNDS / loop) if loop else 0
     if tick < 1 or abs(loop * tick / (2 * ROUNDS) - 1) > 1e-3:
         raise SimulatorError(

@@ -50,13 +50,18 @@ def check_linked(linked: Linked, plan: Plan, board: Board) -> None:
 
 def _refuse(problems: list[Problem], plan: Plan, board: Board) -> None:
     if problems:
-        floats = any(number.number == "f32" for number in plan.arithmetic.values())
+        narrow = ", 8-bit weights (--exact --bits 8)" if _has_wide_weights(plan) else ""
         raise RefusedError(
             f"the network does not fit {board.part}",
             problems=problems,
-            next_step=f"a smaller network (--width, --input-size),{' integers (--exact --bits 8),' if floats else ''} "
-            "fewer --steps, or a .toml file for a larger part",
+            next_step=f"a smaller network (--width, --input-size){narrow}, fewer --steps, "
+            "or a .toml file for a larger part",
         )
+
+
+def _has_wide_weights(plan: Plan) -> bool:
+    constants = (constant for constant, _ in plan.constants.values())
+    return any(constant.name.endswith(".weight") and constant.type not in ("u8", "i8") for constant in constants)
 
 
 def _of(need: int, there: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -50,18 +52,21 @@ class BoardNetwork(Network):
     board: Board = field(kw_only=True)
 
     @cached_property
-    def _room(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="neurofer-board-")  # goes with the network
+    def _room(self) -> Path:
+        """A folder that goes with the network."""
+        place = Path(tempfile.mkdtemp(prefix="neurofer-board-"))
+        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        return place
 
     @cached_property
     def _recorder(self) -> Linked:
         """The program that leaves a record of every spike."""
-        return toolchain.link(self.board, self.folder, Path(self._room.name) / "record.elf", defines=("MODEL_RECORD",))
+        return toolchain.link(self.board, self.folder, self._room / "record.elf", defines=("MODEL_RECORD",))
 
     @cached_property
     def description(self) -> Description:
         """What the code says of itself: it writes that also where it is given no sample."""
-        place = Path(self._room.name)
+        place = self._room
         (place / SAMPLES).write_bytes(b"")
         emulator.run(self.board, self._recorder, place)
         return descriptions.read((place / DESCRIPTION).read_bytes())
@@ -71,7 +76,7 @@ class BoardNetwork(Network):
         steps, samples = next(iter(frames.values())).shape[:2]
         recorder = Recorder(self.program, steps, samples)
         counted = self._emulate(self._recorder, frames)
-        raw = np.fromfile(Path(self._room.name) / RECORD, np.uint8)
+        raw = np.fromfile(self._room / RECORD, np.uint8)
         for sample, record in enumerate(raw.reshape(samples, -1)):
             for t, values in enumerate(self._recorded(record, counted.state, steps)):
                 recorder.record(t, values, sample)
@@ -84,7 +89,7 @@ class BoardNetwork(Network):
             inputs: see `Network.run`.
             defines: macros of the build, such as ``NEUROFER_DENSE``.
         """
-        linked = toolchain.link(self.board, self.folder, Path(self._room.name) / "plain.elf", defines=defines)
+        linked = toolchain.link(self.board, self.folder, self._room / "plain.elf", defines=defines)
         return Measured(self._emulate(linked, check_inputs(self.program, inputs)), linked)
 
     def _emulate(self, program: Linked, frames: Mapping[str, Array]) -> Counted:
@@ -92,7 +97,7 @@ class BoardNetwork(Network):
         if given != most:
             raise UsageError("the code runs as many steps as it was generated for", why=f"{given} instead of {most}")
         fed = [port.feed(frames[port.name]) for port in self.description.inputs]
-        place = Path(self._room.name)
+        place = self._room
         with (place / SAMPLES).open("wb") as file:
             for sample in zip(*fed, strict=True):
                 file.writelines(np.ascontiguousarray(x).tobytes() for x in sample)
