@@ -135,6 +135,8 @@ def _started(runtime: str, folder: Path, threads: int) -> Iterator[_Worker]:
             yield _Worker(runtime, process, process.stdin, process.stdout, said)
         finally:
             process.kill()
+            with suppress(BrokenPipeError):  # of an order that it did not live to read
+                process.stdin.close()
 
 
 def _first(worker: _Worker) -> Timed:
