@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from textwrap import indent
 
 from neurofer.backends.c.emit_function import Function, Pool
@@ -18,19 +19,25 @@ def compute(stage: Compute, pool: Pool) -> Function:
     grid, kind = stage.layout, C_TYPES[stage.number]
     body = Body(stage)
     loop = _fire(stage, body) if _fires(stage) else _store(stage, body)
+    given = _given(stage)
+    now = "drive" if given is None else f"{given.name} + at"
+    hop = grid.channels if given is None else 0 if given.slots == 1 else given.hop
     pixel = [
         f"const ptrdiff_t at = (ptrdiff_t)(y * {grid.width} + x) * {grid.channels};",
-        *_drive(stage, pool),
+        *([] if given else _drive(stage, pool)),
         *_memory(stage, pool),
         "for (int32_t t = 0; t < steps; t++) {",
-        _deeper([f"const {kind} *const drive_t = drive + (ptrdiff_t)t * {grid.channels};", *loop]),
+        _deeper([f"const {kind} *const drive_t = {now} + (ptrdiff_t)t * {hop};", *loop]),
         "}",
     ]
-    if not any(re.search(r"\bat\b", line) for line in pixel[1:]):
+    if not _uses(pixel[1:], "at"):
         del pixel[0]
-    lines = [pool.window(f"window_{k}", term.source.buffer, term.window) for k, term in enumerate(stage.terms)]
+    lines = []
+    if given is None:
+        lines += [pool.window(f"window_{k}", term.source.buffer, term.window) for k, term in enumerate(stage.terms)]
     lines += [f"const {kind} *const {name} = {pool.constant(values, kind)};" for name, values in body.arrays.items()]
-    lines.append(f"{kind} *const drive = {stage.scratch.name};")
+    if _uses(pixel, "drive"):
+        lines.append(f"{kind} *const drive = {stage.scratch.name};")
     if _fires(stage):
         lines.append(f"memset({_out(stage)}, 0, (size_t)steps * {grid.words} * sizeof *{_out(stage)});")
     lines += [
@@ -48,6 +55,19 @@ def compute(stage: Compute, pool: Pool) -> Function:
         gives=(stage.out,) if isinstance(stage.out, Port) else (),
         kept=[buffer for buffer in (stage.membrane, stage.current) if buffer is not None],
     )
+
+
+def _given(stage: Compute) -> Buffer | None:
+    """Return the buffer that is the drive as it is, None where something has to be computed."""
+    if len(stage.terms) > 1 or stage.bias is not None:
+        return None
+    (term,) = stage.terms
+    same = term.kind == "add" and term.unit == 1 and term.source.buffer.type == stage.number
+    return term.source.buffer if same and not term.source.delayed else None
+
+
+def _uses(lines: Iterable[str], name: str) -> bool:
+    return any(re.search(rf"\b{name}\b", line) for line in lines)
 
 
 def _fires(stage: Compute) -> bool:

@@ -43,18 +43,20 @@ class Function:
     def text(self) -> str:
         """The definition."""
         body = "\n".join(line for line in self.lines if line)
-        known = {"weights": "const unsigned char *weights", "steps": "int32_t steps", "start": "int32_t start"}
-        unused = [f"(void){name};" for name in known if not re.search(rf"\b{name}\b", body)]
-        parameters = [
-            *known.values(),
-            *(f"const {C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.reads),
-            *(f"const {C_TYPES[port.type]} *{port.identifier}_in" for port in self.takes),
-            *(f"{C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.writes),
-            *(f"{C_TYPES[port.type]} *{port.identifier}_out" for port in self.gives),
-            *(f"{C_TYPES[buffer.type]} *{buffer.name}" for buffer in self.kept),
-        ]
+        parameters = {
+            "weights": "const unsigned char *",
+            "steps": "int32_t ",
+            "start": "int32_t ",
+            **{buffer.name: f"const {C_TYPES[buffer.type]} *" for buffer in self.reads},
+            **{f"{port.identifier}_in": f"const {C_TYPES[port.type]} *" for port in self.takes},
+            **{buffer.name: f"{C_TYPES[buffer.type]} *" for buffer in self.writes},
+            **{f"{port.identifier}_out": f"{C_TYPES[port.type]} *" for port in self.gives},
+            **{buffer.name: f"{C_TYPES[buffer.type]} *" for buffer in self.kept},
+        }
+        unused = [f"(void){name};" for name in parameters if not re.search(rf"\b{name}\b", body)]
         statements = indent("\n".join([*unused, body]), "    ")
-        return f"/* {_harmless(self.comment)} */\nNF_STAGE {self.name}({', '.join(parameters)})\n{{\n{statements}\n}}\n"
+        given = ", ".join(f"{kind}{name}" for name, kind in parameters.items())
+        return f"/* {_harmless(self.comment)} */\nNF_STAGE {self.name}({given})\n{{\n{statements}\n}}\n"
 
 
 def _harmless(comment: str) -> str:
