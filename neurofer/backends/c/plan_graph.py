@@ -33,6 +33,8 @@ from neurofer.backends.c.plan_wiring import LAYERS, POOLS, Entering, Wiring
 from neurofer.ir import Program
 from neurofer.ir import nodes as n
 
+_AS_EXACT = "float32 holds every sum, and its kernel takes weights of more than 8 bits"
+
 
 @dataclass
 class Graph:
@@ -211,9 +213,11 @@ class Graph:
         found = fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
         if found is None and self.fuse and not self.small and wide(made):
             # no kernel takes such weights as integers; where float32 holds every sum, its kernel is as exact
-            number = replace(number, number="f32")
+            number = replace(number, number="f32", reason=_AS_EXACT)
             found = fused(self._summed(name, node, number), self.program.contract.steps, small=False)
             if found is not None:
+                layer = self.wiring.arithmetic[found.layer]
+                self.wiring.arithmetic[found.layer] = replace(layer, number="f32", reason=_AS_EXACT)
                 self.wiring.arithmetic[name] = number
         self.stages.append(found or made)
 
