@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neurofer.cli.outcome import note
-from neurofer.errors import ReadError, UsageError
+from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
     import nir
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from neurofer.ir import Program, Trace
-    from neurofer.ir.nodes import Array
     from neurofer.verify import Verdict, Verification
     from neurofer.verify.verdict import Importer
 
@@ -68,33 +66,6 @@ def check(
         note(f"running in {target}, importer {route} ...")
 
     return verify(program, golden, on=on, importers=importers(importer), graph=graph, progress=progress)
-
-
-def read_input(path: Path, program: Program) -> tuple[Array, str]:
-    """Read a ``.npy`` file as the input of ``program``; a missing batch axis is added.
-
-    Raises:
-        ReadError: missing, truncated or no ``.npy`` file of numbers.
-        UsageError: the program has several inputs.
-    """
-    import numpy as np
-
-    if len(program.inputs) > 1:
-        raise UsageError(f"the network has {len(program.inputs)} inputs, --input gives one", where=str(path))
-    try:
-        x = np.load(path, allow_pickle=False)
-        if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
-            raise ReadError("the file holds no array of real numbers", where=str(path))
-    except FileNotFoundError as error:
-        raise ReadError("no such file", where=str(path), next_step="check --input") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise ReadError(
-            "this is no complete .npy file", where=str(path), why=str(error), next_step="save one with numpy.save"
-        ) from error
-    wanted = len(program.shapes[program.inputs[0]]) + (1 if program.contract.encoder == "constant" else 2)
-    if x.ndim == wanted - 1:
-        x = x[None] if program.contract.encoder == "constant" else x[:, None]
-    return x, f"from {path}"
 
 
 def show(console: Console, verification: Verification, *, emitted: bool = False) -> None:

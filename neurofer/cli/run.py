@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.outcome import Outcome, doing, note
-from neurofer.errors import MissingPackageError, UsageError
+from neurofer.cli.outcome import Outcome, doing
+from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neurofer.backends.network import Network
+    from neurofer.cli.runtime import Runtime
     from neurofer.data.given import Given
     from neurofer.ir import Program, Trace
-    from neurofer.report.report import Computed
     from neurofer.report.subject import Subject
 
 _SCHEMA = "neurofer.run/1"
-_INSTEAD = ("onnx", "reference")
-_ROUNDS, _SECONDS = 5, 0.5
 _SHOWN = 8
 
 
@@ -58,14 +53,16 @@ def run(
     Pictures are converted to the network's channels and size, events binned to its steps.
     A bundle for the target c runs its own C files.
     """
+    from neurofer.cli.runtime import find_runtime, time_run
+
     subject = _resolve(network, steps, dt, scheme, seed, exact=exact, bits=bits)
     program = subject.snn if subject.baseline else subject.lowered
     given, label = _read(subject, program, input, seed)
     _check_domain(program, given)
-    made = _load(subject, program, on, threads)
+    made = find_runtime(subject, program, on, threads)
     with doing(f"running in {made.name}"):
         trace = made.network.run(given.x)
-        seconds = _time(made.network, given)
+        seconds = time_run(made.network, given.x)
     document = _describe(subject, made, given, label, trace, seconds)
     if output is not None:
         _save(output, trace.read(program.contract.readout))
@@ -92,8 +89,7 @@ def _read(subject: Subject, program: Program, text: str, seed: int) -> tuple[Giv
 
     if text.isdecimal() and not Path(text).exists():
         return _sample(subject, program, int(text), seed)
-    binning = "time" if subject.recipe is None else subject.recipe.data.binning
-    return read_given(text, program, binning=binning, seed=seed), None
+    return read_given(text, program, binning=subject.binning, seed=seed), None
 
 
 def _sample(subject: Subject, program: Program, index: int, seed: int) -> tuple[Given, int | None]:
@@ -143,91 +139,8 @@ def _check_domain(program: Program, given: Given) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What runs: its name, the network in it, in which numbers it computes, and why it is not what was wanted."""
-
-    name: str
-    network: Network
-    arithmetic: tuple[Computed, ...] = ()
-    instead: str = ""
-
-
-def _load(subject: Subject, program: Program, on: str | None, threads: int) -> _Made:
-    """Return the program in what was asked for; without a wish in C, or where there is no compiler in what there is."""
-    from neurofer.backends import reference, registry
-
-    known = (*registry.names(), "reference")
-    if on is not None and on not in known:
-        raise UsageError(f"there is no runtime {on!r}", where="--on", next_step=f"choose from {', '.join(known)}")
-    if on in (None, "c"):
-        try:
-            return _compile(subject, program, threads)
-        except MissingPackageError as error:
-            if on is not None:
-                raise
-            return _instead(program, error)
-    if threads > 1:
-        raise UsageError(f"{on} takes no --threads", next_step="leave it out, or use --on c")
-    if on == "reference":
-        return _Made(on, reference.load(program))
-    return _Made(str(on), registry.load(str(on), program, importer=registry.importers(str(on))[0]))
-
-
-def _compile(subject: Subject, program: Program, threads: int) -> _Made:
-    from neurofer.backends import c
-    from neurofer.report.bundle import REPORT
-    from neurofer.report.report import computed, read_report
-
-    bundle = subject.bundle
-    with doing("compiling to C"):
-        if bundle is not None and bundle.manifest.backend == "c":
-            network = c.read(bundle.folder, program, threads=threads)
-            numbers = tuple(read_report(bundle.folder / REPORT).arithmetic)
-        else:
-            network = c.load(program, threads=threads)
-            numbers = computed(network.arithmetic)
-        _ = network.engine, network.recorder
-    if threads > 1 and not network.engine.shared:
-        note(f"{network.version} brings no OpenMP: threads run samples at once, and one sample runs on one")
-    return _Made("c", network, numbers)
-
-
-def _instead(program: Program, error: MissingPackageError) -> _Made:
-    from neurofer.backends import reference, registry
-
-    note(f"{error}")
-    for name in _INSTEAD[:-1]:
-        try:
-            network = registry.load(name, program, importer="stock")
-        except MissingPackageError:
-            continue
-        note(f"running in {name} instead")
-        return _Made(name, network, instead=error.what)
-    note("running in the reference instead, which is slow")
-    return _Made("reference", reference.load(program), instead=error.what)
-
-
-def _time(network: Network, given: Given) -> float | None:
-    """Return the median time (s) of a run without a record; None where there is no such run."""
-    from statistics import median
-
-    from neurofer.backends.c import CNetwork
-
-    if not isinstance(network, CNetwork):
-        return None
-    prepared = network.prepare(given.x)
-    taken: list[float] = []
-    until = time.perf_counter() + _SECONDS
-    while len(taken) < _ROUNDS or (time.perf_counter() < until and len(taken) < 20 * _ROUNDS):
-        start = time.perf_counter()
-        prepared.run()
-        taken.append(time.perf_counter() - start)
-    return median(taken)
-
-
 def _describe(
-    subject: Subject, made: _Made, given: Given, label: int | None, trace: Trace, seconds: float | None
+    subject: Subject, made: Runtime, given: Given, label: int | None, trace: Trace, seconds: float | None
 ) -> dict[str, Any]:
     from neurofer.data import class_names
     from neurofer.ir.trace import decision

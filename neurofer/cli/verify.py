@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.check import DENSITY, Importers, check, parse_targets, read_input, show
+from neurofer.cli.check import DENSITY, Importers, check, parse_targets, show
 from neurofer.cli.outcome import Outcome, doing, note
 from neurofer.errors import UsageError
 
@@ -36,7 +36,7 @@ def verify(
     ] = None,
     importer: Annotated[Importers, typer.Option(help="Ours, the simulator's own, or both.")] = "both",
     input: Annotated[  # noqa: A002 - the option's name
-        Path | None, typer.Option(help="Input: .npy, [T, N, *shape], or [N, *shape] if constant.", show_default=False)
+        Path | None, typer.Option(help="Input: array (.npy, .npz), picture or event recording.", show_default=False)
     ] = None,
     density: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Draw Bernoulli spikes.", show_default=str(DENSITY))
@@ -129,11 +129,13 @@ def _record(
     """Run the reference on the input that was asked for."""
     from neurofer.backends import reference
     from neurofer.data.draw import draw_input
+    from neurofer.data.given import read_given
 
     program = subject.lowered
     x: Any
     if path is not None:
-        x, origin = read_input(path, program)
+        given = read_given(path, program, binning=subject.binning, seed=seed)
+        x, origin = given.x, given.origin
     elif density is None and (sample := subject.sample(samples=samples, seed=seed)):
         x, origin = sample.x, sample.origin
     else:

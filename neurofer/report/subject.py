@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import nir
     from torch import nn
 
+    from neurofer.data.events.binning import By
     from neurofer.report.bundle import Bundle
     from neurofer.train.recipe import Recipe
 
@@ -70,6 +71,11 @@ class Subject:
         from neurofer.train.grid import deploy
 
         return deploy(self.snn, self.recipe, bits=self.bits) if self.exact else lower(self.snn)
+
+    @property
+    def binning(self) -> By:
+        """How events become its frames: as its recipe says, else in equal intervals of time."""
+        return "time" if self.recipe is None else self.recipe.data.binning
 
     @cached_property
     def ann(self) -> Program | None:
