@@ -83,7 +83,7 @@ def show(console: Console, verification: Verification, *, emitted: bool = False)
         f"weights: {verification.weights}, input: {verification.input}"
     )
     console.print(verdict_table(verification.targets))
-    if emitted and any(row.importer == "stock" for row in verification.targets):
+    if emitted and any(row.importer == "stock" and row.target not in RUNTIMES for row in verification.targets):
         console.print("stock importers read the form that neurofer export --to SIMULATOR writes for them")
     for row in verification.targets:
         if row.verdict in ("EXACT", "NOT_RUN"):
