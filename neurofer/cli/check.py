@@ -76,6 +76,7 @@ def show(console: Console, verification: Verification, *, emitted: bool = False)
         verification: the verdicts.
         emitted: whether stock importers read a form that was written for them, and not the artifact itself.
     """
+    from neurofer.backends.registry import RUNTIMES
     from neurofer.report.markdown import costs, divergence
 
     console.print(
