@@ -120,6 +120,7 @@ def test_any_network_is_verified_in_c(cli, network_file, soft_file):
     for path in (network_file, soft_file):
         result = cli("verify", path, "--on", "c", "--json")
         assert [row["verdict"] for row in result.json()["targets"]] == ["EXACT"], result.err
+    assert "stock importers read" not in cli("verify", network_file, "--on", "c").out
     network = neurofer.load(network_file, backend="c")
     x = (np.random.default_rng(0).random((12, 5, 4)) < 0.5).astype(np.uint8)
     assert np.array_equal(network.run(x).outputs["output"], neurofer.load(network_file).run(x).outputs["output"])
