@@ -7,6 +7,7 @@ from neurofer.backends import reference
 from neurofer.backends.c import How
 from neurofer.backends.c import network as c
 from neurofer.errors import ReadError, UsageError
+from tests import networks
 from tests.backends.c import handwritten
 
 
@@ -98,3 +99,14 @@ def test_a_build_for_any_cpu_gives_the_same(cache):
     expected = handwritten.network().infer(x)["output"]
     assert np.array_equal(handwritten.network(How(cpu="any")).infer(x)["output"], expected)
     assert len(list(cache.glob("*.so"))) == 2
+
+
+@pytest.mark.parametrize("made", [networks.convolutional, networks.residual, networks.recurrent])
+def test_threads_share_the_layers_of_a_sample(made):
+    """With every layer taken for one that is large enough."""
+    program = made()
+    x = networks.spikes_for(program, samples=3)
+    golden = reference.run(program, x)
+    for samples in (1, 3):
+        found = c.load(program, threads=2, defines=("NF_SHARED=0",)).infer(x[:, :samples])
+        assert np.array_equal(found["output"], golden.outputs["output"][:, :samples])
