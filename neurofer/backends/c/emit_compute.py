@@ -20,15 +20,10 @@ def compute(stage: Compute, pool: Pool) -> Function:
     body = Body(stage)
     loop = _fire(stage, body) if _fires(stage) else _store(stage, body)
     given = _given(stage)
-    now = "drive" if given is None else f"{given.name} + at"
-    hop = grid.channels if given is None else 0 if given.slots == 1 else given.hop
     pixel = [
         f"const ptrdiff_t at = (ptrdiff_t)(y * {grid.width} + x) * {grid.channels};",
-        *([] if given else _drive(stage, pool)),
         *_memory(stage, pool),
-        "for (int32_t t = 0; t < steps; t++) {",
-        _deeper([f"const {kind} *const drive_t = {now} + (ptrdiff_t)t * {hop};", *loop]),
-        "}",
+        *_steps(stage, pool, [f"const {kind} *const drive_t = {_now(stage, given)};", *loop]),
     ]
     if not _uses(pixel[1:], "at"):
         del pixel[0]
@@ -55,6 +50,29 @@ def compute(stage: Compute, pool: Pool) -> Function:
         gives=(stage.out,) if isinstance(stage.out, Port) else (),
         kept=[buffer for buffer in (stage.membrane, stage.current) if buffer is not None],
     )
+
+
+def _steps(stage: Compute, pool: Pool, each: list[str]) -> list[str]:
+    """Return the loop over the steps of one pixel, some at a time where there are many: fill the drive, then use it."""
+    if _given(stage) is not None:
+        return ["for (int32_t t = 0; t < steps; t++) {", _deeper(each), "}"]
+    if not stage.tiled:
+        return [*_drive(stage, pool, "steps"), "for (int32_t t = 0; t < steps; t++) {", _deeper(each), "}"]
+    part = [
+        f"const int32_t part = nf_least({stage.tile}, steps - done);",
+        *_drive(stage, pool, "part"),
+        "for (int32_t t = done; t < done + part; t++) {",
+        _deeper(each),
+        "}",
+    ]
+    return [f"for (int32_t done = 0; done < steps; done += {stage.tile}) {{", _deeper(part), "}"]
+
+
+def _now(stage: Compute, given: Buffer | None) -> str:
+    """Return the drive of step t."""
+    if given is None:
+        return f"drive + (ptrdiff_t){'(t - done)' if stage.tiled else 't'} * {stage.layout.channels}"
+    return f"{given.name} + at" if given.slots == 1 else f"{given.name} + at + (ptrdiff_t)t * {given.hop}"
 
 
 def _given(stage: Compute) -> Buffer | None:
@@ -86,19 +104,19 @@ def _deeper(lines: list[str], levels: int = 1) -> str:
     return indent("\n".join(lines), "    " * levels)
 
 
-def _drive(stage: Compute, pool: Pool) -> list[str]:
-    """Return the statements that fill the drive of one pixel."""
+def _drive(stage: Compute, pool: Pool, steps: str) -> list[str]:
+    """Return the statements that fill the drive of one pixel, so many steps of it."""
     kind, channels = C_TYPES[stage.number], stage.layout.channels
     if stage.bias is None:
-        lines = [f"memset(drive, 0, (size_t)steps * {channels} * sizeof *drive);"]
+        lines = [f"memset(drive, 0, (size_t){steps} * {channels} * sizeof *drive);"]
     else:
         lines = [
             f"const {kind} *const bias = {pool.constant(stage.bias.values, kind)};",
-            "for (int32_t t = 0; t < steps; t++)",
+            f"for (int32_t t = 0; t < {steps}; t++)",
             f"    memcpy(drive + (ptrdiff_t)t * {channels}, bias, {channels} * sizeof *drive);",
         ]
-    lines += [_term(k, term, stage, pool) for k, term in enumerate(stage.terms) if not term.source.delayed]
-    late = [_term(k, term, stage, pool) for k, term in enumerate(stage.terms) if term.source.delayed]
+    lines += [_term(k, term, stage, pool, steps) for k, term in enumerate(stage.terms) if not term.source.delayed]
+    late = [_term(k, term, stage, pool, steps) for k, term in enumerate(stage.terms) if term.source.delayed]
     if stage.late is not None:
         late += [
             f"const {kind} *const late = {pool.constant(stage.late.values, kind)};",
@@ -110,7 +128,7 @@ def _drive(stage: Compute, pool: Pool) -> list[str]:
     return lines
 
 
-def _term(index: int, term: Term, stage: Compute, pool: Pool) -> str:
+def _term(index: int, term: Term, stage: Compute, pool: Pool, steps: str) -> str:
     source = term.source.buffer
     graded: dict[str, str] = {} if source.type == "bits" else {"x": source.type}
     kernel = f"{term.kind}_{'value' if graded else 'plane'}"
@@ -121,7 +139,10 @@ def _term(index: int, term: Term, stage: Compute, pool: Pool) -> str:
         given.append(pool.constant(term.weight.values, C_TYPES[term.weight.type]))
     elif term.kind != "max":
         given.append(literal(term.unit, stage.number))
-    return f"{pool.kernels.call(kernel, **types)}({', '.join([*given, source.name])}, steps, y, x, drive);"
+    given.append(
+        f"{source.name} + (ptrdiff_t)done * {source.hop}" if stage.tiled and source.slots != 1 else source.name
+    )
+    return f"{pool.kernels.call(kernel, **types)}({', '.join(given)}, {steps}, y, x, drive);"
 
 
 def _memory(stage: Compute, pool: Pool) -> list[str]:
@@ -136,7 +157,7 @@ def _memory(stage: Compute, pool: Pool) -> list[str]:
             continue
         begin = Body(stage)
         value = begin.of(f"{name}_first", first)
-        beside = f"drive + (ptrdiff_t)(steps + {place}) * {channels}"
+        beside = f"drive + {(stage.tile + place) * channels}"
         lines += [
             f"{kind} *const {name} = {kept.name} != NULL ? {kept.name} + at : {beside};",
             "if (start == 0) {",

@@ -27,6 +27,9 @@ CAPABILITIES = Capabilities(
 
 Sequence = Literal["layers", "steps"]
 
+LIMIT = 2**31 - 1
+"""Largest state and largest weights, in bytes."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -139,13 +142,20 @@ def plan(program: Program, *, fuse: bool = True, small: bool = False) -> Plan:
         small: for cores without vectors: the kernels get no room to work in.
 
     Raises:
-        RefusedError: nodes that are not supported, or values that are not finite; all at once.
+        RefusedError: nodes that are not supported, or values that are not finite, all at once; more than 2 GB.
     """
     _refuse(program)
     wiring = Wiring(program)
     stages = tuple(Graph(wiring, fuse, small).build())
     once = program.recurrent or program.contract.steps == 1
-    return Plan(program, stages, wiring.arithmetic, wiring.layouts, "steps" if once else "layers", small)
+    made = Plan(program, stages, wiring.arithmetic, wiring.layouts, "steps" if once else "layers", small)
+    if (largest := max(made.state(record=True), made.flash)) > LIMIT:
+        raise RefusedError(
+            "the program cannot be written as C",
+            why=f"its state or its weights take {largest:,} bytes, and places in them are numbers of 31 bits",
+            next_step="run it on smaller inputs, or fewer steps at once",
+        )
+    return made
 
 
 def _refuse(program: Program) -> None:

@@ -14,6 +14,7 @@ from neurofer.backends.c.plan_layout import Layout, layout_of
 from neurofer.backends.c.plan_names import Names
 from neurofer.backends.c.plan_neuron import scale, threshold, update
 from neurofer.backends.c.plan_stages import (
+    BYTES,
     Buffer,
     Compute,
     Constant,
@@ -34,6 +35,9 @@ from neurofer.ir import Program
 from neurofer.ir import nodes as n
 
 _AS_EXACT = "float32 holds every sum, and its kernel takes weights of more than 8 bits"
+
+TILE = 16
+"""Steps whose drive is filled at once: enough for a weight to serve many, few enough for the room of small cores."""
 
 
 @dataclass
@@ -272,8 +276,15 @@ class Graph:
     ) -> Compute:
         out = out or self.buffer(name)
         layout, stem = out.layout, out.name if isinstance(out, Buffer) else out.identifier
-        scratch = Buffer(self._named(f"{stem}_drive"), Layout(layout.channels), number.number, extra=2)
-        made = Compute(name, what, number, drive, layout, addends, bias, late, out, scratch, static=self._static(name))
+        static, steps = self._static(name), self.program.contract.steps
+        steps = 1 if static or self.program.recurrent else steps
+        tile, memories = min(steps, TILE), 2 if isinstance(what, n.Neuron) else 0
+        words = [-(-count * layout.channels * BYTES[number.number] // 8) for count in (1, tile + memories)]
+        scratch = Buffer(
+            self._named(f"{stem}_drive"), Layout(layout.channels), number.number, room=(words[0], words[1])
+        )
+        made = Compute(name, what, number, drive, layout, addends, bias, late, out, scratch, static=static)
+        made = replace(made, tile=tile, tiled=tile < steps)
         match what:
             case n.Neuron():
                 kept = Buffer(self._named(f"{stem}_membrane"), layout, number.number, 1, number.exponent, keeps=True)

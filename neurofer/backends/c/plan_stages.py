@@ -36,7 +36,6 @@ class Buffer:
         slots: steps it holds; 0 for as many as are computed at once.
         exponent: integers count units of ``2^-exponent``.
         keeps: whether it holds its content from one step to the next.
-        extra: steps' room beside the steps.
         room: words for a single step and for all of them, where that is no multiple of the steps.
     """
 
@@ -46,7 +45,6 @@ class Buffer:
     slots: int = 0
     exponent: int = 0
     keeps: bool = False
-    extra: int = 0
     room: tuple[int, int] | None = None
 
     @property
@@ -58,7 +56,7 @@ class Buffer:
         """Size when ``steps`` steps are computed at once."""
         if self.room is not None:
             return BYTES["bits"] * self.room[steps > 1]
-        return self.hop * BYTES[self.type] * ((self.slots or steps) + self.extra)
+        return self.hop * BYTES[self.type] * (self.slots or steps)
 
 
 @dataclass(frozen=True)
@@ -141,6 +139,7 @@ class Compute:
         scratch: one pixel's drive, and its membranes and currents where none are kept.
         membrane: membranes kept between steps; current: synaptic currents.
         static: whether it runs once for all steps.
+        tile: most steps for which the drive has room; tiled: whether there are more.
     """
 
     node: str
@@ -158,6 +157,8 @@ class Compute:
     membrane: Buffer | None = None
     current: Buffer | None = None
     static: bool = False
+    tile: int = 1
+    tiled: bool = False
 
     @property
     def number(self) -> Number:

@@ -274,6 +274,30 @@ def reordered():
     )  # fmt: skip
 
 
+def many_steps():
+    """More steps than the drive has room for at once; neurons of all kinds, and a delay."""
+    r = rng()
+    return program(
+        {
+            "input": n.Input((4,), BINARY),
+            "late": n.Delay(r.integers(0, 9, 4)),
+            "fc": n.Linear(dyadic(r, (5, 4)), dyadic(r, 5)),
+            "a": n.Neuron(theta=1.5, reset="soft"),
+            "fc2": n.Linear(dyadic(r, (3, 5)), dyadic(r, 3)),
+            "direct": n.Linear(dyadic(r, (3, 4))),
+            "b": n.Neuron(theta=2.0, v_init=0.5),
+            "sum": n.Neuron(theta=None),
+            "output": n.Output(),
+            "total": n.Output(),
+        },
+        [
+            ("input", "late"), ("late", "fc"), ("fc", "a"), ("a", "fc2"), ("fc2", "b"), ("input", "direct"),
+            ("direct", "b"), ("fc2", "sum"), ("b", "output"), ("sum", "total"),
+        ],
+        Contract(steps=37),
+    )  # fmt: skip
+
+
 CASES = {
     "one dimension": one_dimension,
     "joined channels": lambda: joined(0),
@@ -291,6 +315,7 @@ CASES = {
     "weights of 32 bits": lambda: wide_weights(24),
     "four dimensions": four_dimensions,
     "reordered": reordered,
+    "many steps": many_steps,
 }
 
 

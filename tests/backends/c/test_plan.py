@@ -234,3 +234,9 @@ def test_a_maximum_of_padding_alone_is_refused():
     nodes = {"input": n.Input((1, 4, 4)), "pool": n.MaxPool2d((2, 2), None, (2, 2)), "output": n.Output()}
     with pytest.raises(RefusedError, match="pool: a window may lie in the padding alone, which has no maximum"):
         plan(in_a_row(nodes, Contract(steps=1)))
+
+
+def test_what_c_cannot_address_is_refused():
+    program = line(n.Linear(np.ones((2**20, 6), np.float32)), n.Neuron(), steps=2**14)
+    with pytest.raises(RefusedError, match=r"its state or its weights take 2,\d{3},\d{3},\d{3} bytes, .* of 31 bits"):
+        plan(program)
