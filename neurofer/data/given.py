@@ -179,7 +179,11 @@ def _recording(path: Path, program: Program, binning: By) -> Given:
         )
     size = _sensor(found.size, found.extent, shape)
     events = read_events(path)
-    frames = bin_events(events, contract.steps, size, by=binning, resize=None if size == shape[1:] else shape[1:])
+    try:
+        frames = bin_events(events, contract.steps, size, by=binning, resize=None if size == shape[1:] else shape[1:])
+    except UsageError as error:
+        error.locate(str(path))
+        raise
     resized = "" if size == shape[1:] else f", {size[0]} x {size[1]} resized to {shape[1]} x {shape[2]}"
     origin = f"{path}: {found.events:,} events in {contract.steps} frames by {binning}{resized}"
     return Given(frames[:, None], origin)

@@ -132,6 +132,13 @@ def test_the_sensor_is_what_the_file_says_it_is(tmp_path):
     assert np.array_equal(given.x[:, 0], bin_events(events, STEPS, (12, 16), resize=(6, 8)))
 
 
+def test_events_that_cannot_be_binned_are_named_with_their_file(tmp_path):
+    events = recording(tmp_path / "x.npz")
+    np.savez(tmp_path / "back.npz", **{key: events[key][::-1] for key in "xytp"})
+    with pytest.raises(UsageError, match=r"back\.npz: event 1 is earlier than the one before it"):
+        read_given(tmp_path / "back.npz", program(EVENTS, BINARY, "events"))
+
+
 def test_a_network_of_images_reads_no_recording(tmp_path):
     recording(tmp_path / "x.raw")
     for made in (program(), program(IMAGE, BINARY, "events")):
