@@ -165,7 +165,9 @@ def test_what_cannot_be_read_is_one_error(tmp_path, name, content, words):
         read_given(tmp_path / name, program())
 
 
-@pytest.mark.parametrize("x", [np.array(["a"]), np.ones((1, 2), complex), np.array([object()])], ids=str)
+@pytest.mark.parametrize(
+    "x", [np.array(["a"]), np.ones((1, 2), complex), np.array([object()])], ids=["text", "complex", "objects"]
+)
 def test_arrays_of_no_numbers_are_refused(tmp_path, x):
     np.save(tmp_path / "x.npy", x)
     with pytest.raises(ReadError):
