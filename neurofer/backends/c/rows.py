@@ -41,6 +41,9 @@ _VECTOR = (
 _TABLE_BITS, _TABLE_INPUTS = 7, 256
 """Of ``layer_tables.h``: inputs in a group, most inputs of a window."""
 
+_DENSE_BYTES = 1 << 18
+"""Of ``layer_dense.h``: bytes of a tile's inputs."""
+
 _TILE = 96 * 1024
 """Of ``tiles.h``: entries at which a tile ends."""
 
@@ -84,7 +87,8 @@ def kernels(*, small: bool = False) -> str:
         return "\n".join(["#define NEUROFER_PLAIN", *map(_text, _PLAIN), *plain])
     vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else"]
     vector += [_positions(), _text("simd_vector.h"), "#endif"]
-    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), "#endif", *plain]
+    dense = ["#if NF_DENSE", _text("layer_dense.h"), "#endif"]
+    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), *dense, "#endif", *plain]
     return "\n".join(parts)
 
 
@@ -154,4 +158,16 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
         return tables + steps * terms * rows * (-(reach * window.channels // -64) + 2)
     starts = height * steps * (window.read[1] + 1)
     band = terms * kernel_y * window.channels * window.read[1]
-    return -(starts // -2) + (_TILE + steps * band + 2 * BLOCK) // 4
+    lists = -(starts // -2) + (_TILE + steps * band + 2 * BLOCK) // 4
+    return lists if floats else max(lists, _dense_words(window, steps))
+
+
+def _dense_words(window: Window, steps: int) -> int:
+    """Return the same of ``layer_dense.h``: the weights of a block, and the inputs of a tile as bytes."""
+    reach = [(kernel - 1) * dilation + 1 for kernel, dilation in zip(window.kernel, window.dilation, strict=True)]
+    whole = [(n - 1) * stride + r for n, stride, r in zip(window.out, window.stride, reach, strict=True)]
+    row = whole[1] * window.channels * steps
+    height = max(reach[0], min(_DENSE_BYTES // row, whole[0]))
+    at_once = 4 if steps % 4 == 0 and steps % 6 else 6
+    inputs = height * row // steps * -(steps // -at_once) * at_once
+    return (inputs + window.kernel[0] * window.kernel[1] * window.channels * BLOCK) // 8

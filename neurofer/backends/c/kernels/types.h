@@ -15,6 +15,11 @@
 #if NF_BYTES == 64
 #include <immintrin.h>
 #endif
+#if NF_BYTES == 64 && defined(__AVX512VNNI__)
+#define NF_DENSE 1 /* products of bytes, for layers of many spikes */
+#else
+#define NF_DENSE 0
+#endif
 
 /* A program seldom needs every kernel. */
 #if defined(__GNUC__)
