@@ -37,7 +37,7 @@ def info(
     with doing(f"reading {data}"):
         named = not path.exists() and not path.suffix and len(path.parts) == 1
         found = _named(data) if named else describe(path, labels=labels, fps=fps)
-    return Outcome(found, lambda console: render(console, found))
+    return Outcome(found, lambda console: render(console, found, fps))
 
 
 def _named(name: str) -> LabelledInfo:
@@ -54,14 +54,14 @@ def _named(name: str) -> LabelledInfo:
     return describe_parts(name, found)
 
 
-def render(console: Console, found: Described) -> None:
-    """Show a description."""
+def render(console: Console, found: Described, fps: float | None = None) -> None:
+    """Show a description; fps is what the user said of a video."""
     from neurofer.data.describe import LabelledInfo, RecordingInfo, VideoInfo
 
     if isinstance(found, RecordingInfo):
         _render_recording(console, found)
     elif isinstance(found, VideoInfo):
-        _render_video(console, found)
+        _render_video(console, found, fps)
     elif isinstance(found, LabelledInfo):
         render_classes(console, found)
 
@@ -94,7 +94,7 @@ def _render_recording(console: Console, found: RecordingInfo) -> None:
         console.print(f"next: neurofer data preview {found.path}")
 
 
-def _render_video(console: Console, found: VideoInfo) -> None:
+def _render_video(console: Console, found: VideoInfo, asked: float | None) -> None:
     rate = "nothing tells how many frames a second has" if found.fps is None else f"{found.fps:g} frames/s"
     facts = {
         "frames": "not announced" if found.frames is None else f"{found.frames:,}",
@@ -103,7 +103,8 @@ def _render_video(console: Console, found: VideoInfo) -> None:
         "time": f"{found.frames / found.fps:.4g} s" if found.frames and found.fps else "",
     }
     _facts(console, found.path, facts)
-    console.print(f"next: neurofer data convert {found.path} OUT.npz{'' if found.fps else ' --fps 30'}")
+    told = "" if found.fps and not asked else f" --fps {asked or 30:g}"
+    console.print(f"next: neurofer data convert {found.path} OUT.npz{told}")
 
 
 def render_classes(console: Console, found: LabelledInfo) -> None:

@@ -61,7 +61,7 @@ def slice_recording(
 
     Raises:
         ReadError: as `read_events`.
-        UsageError: there are no events, or they have no polarity.
+        UsageError: there are no events, they have no polarity, or they lie outside the sensor.
     """
     found = describe_events(path)
     if not found.events:
@@ -76,7 +76,7 @@ def slice_events(
     """Slice events.
 
     Args:
-        blocks: chunks of them, in any order.
+        blocks: chunks of them, none empty, in any order.
         frames: T.
         side: see `slice_recording`.
         size: width and height of the sensor.
@@ -84,7 +84,7 @@ def slice_events(
         title: what they are called.
 
     Raises:
-        UsageError: colours, which have no polarity.
+        UsageError: colours, which have no polarity, or events outside the sensor.
     """
     square = max(1, -(-max(size) // side))
     width, height = (-(-length // square) for length in size)
@@ -95,6 +95,14 @@ def slice_events(
     for block in blocks:
         if "p" not in (block.dtype.names or ()):
             raise UsageError("colours have no polarity to show", where=title)
+        for key, limit in zip("xy", size, strict=True):
+            if block[key].min() < 0 or block[key].max() >= limit:
+                raise UsageError(
+                    "events lie outside the sensor",
+                    where=title,
+                    why=f"{key} from {block[key].min()} to {block[key].max()} on {size[0]} x {size[1]} pixels",
+                    next_step="give the size of the sensor, or none",
+                )
         elapsed, on = block["t"] - span[0], block["p"].astype(np.int64)
         places = (np.minimum(elapsed * frames // length, frames - 1) * 2 + on) * height + block["y"] // square
         counts += np.bincount(places * width + block["x"] // square, minlength=counts.size)

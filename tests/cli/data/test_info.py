@@ -51,6 +51,14 @@ def test_a_video_and_a_folder_of_frames(cli, film_file, tmp_path):
     assert cli("data", "info", tmp_path / "frames", "--fps", "50", "--json").json()["fps"] == 50
 
 
+def test_the_next_command_is_given_the_frame_rate_that_only_the_user_knows(cli, film_file, tmp_path):
+    write_frames(frames := tmp_path / "frames", film_file)
+    command = f"next: neurofer data convert {frames} OUT.npz --fps"
+    assert f"{command} 50\n" in cli("data", "info", frames, "--fps", "50").out
+    assert f"{command} 30\n" in cli("data", "info", frames).out
+    assert f"next: neurofer data convert {film_file} OUT.npz\n" in cli("data", "info", film_file).out
+
+
 def write_frames(folder, path):
     import cv2
 

@@ -57,6 +57,17 @@ def test_nothing_to_show_is_refused(tmp_path):
         slice_recording(tmp_path / "r.es", 4, 400)
 
 
+@pytest.mark.parametrize("size", [(150, 240), (304, 100)])
+def test_events_outside_the_sensor_are_refused(size):
+    events = sample(100)
+    with pytest.raises(UsageError, match=r"drawn: events lie outside the sensor: [xy] from \d+ to \d+ on \d+ x \d+"):
+        slice_events([events], 2, 50, size=size, span=span(events), title="drawn")
+    low = events.copy()
+    low["x"][7] = -1
+    with pytest.raises(UsageError, match="x from -1 to"):
+        slice_events([low], 2, 50, size=(304, 240), span=span(low), title="drawn")
+
+
 def test_the_strongest_colour_is_for_the_busiest_places():
     events = sample(3)
     found = slice_events([events], 1, 304, size=(304, 240), span=span(events), title="few")
