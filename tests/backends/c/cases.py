@@ -298,6 +298,46 @@ def many_steps():
     )  # fmt: skip
 
 
+def uneven():
+    """Windows that differ in height and width, on spikes and on values, summed with finer values; spikes joined to
+    values; values of a Flatten in another order."""
+    r = rng()
+    return program(
+        {
+            "input": n.Input((2, 7, 9), BINARY),
+            "image": n.Input((2, 7, 9), CODES),
+            "conv": n.Conv2d(dyadic(r, (4, 1, 2, 3)), None, (2, 1), (1, 2), (2, 1), 2),
+            "values": n.Conv2d(dyadic(r, (4, 1, 2, 3), bits=5), None, (2, 1), (1, 2), (2, 1), 2),
+            "a": n.Neuron(0.5, theta=r.choice([1.0, 2.0, 4.0], (4, 4, 11))),
+            "fine": n.Conv2d(dyadic(r, (2, 2, 3, 2), bits=6), None, (2, 1), (1, 0)),
+            "sum": n.SumPool2d((3, 2), (2, 1), (1, 0)),
+            "image.sum": n.SumPool2d((3, 2), (2, 1), (1, 0)),
+            "b": n.Neuron(theta=r.choice([1.0, 3.0], (2, 4, 8)), reset="soft"),
+            "fine2": n.Conv2d(dyadic(r, (2, 2, 3, 2), bits=6), None, (2, 1), (1, 0)),
+            "e": n.Neuron(theta=r.choice([800.0, 1100.0], (2, 4, 8)), reset="soft"),
+            "same": n.Conv2d(dyadic(r, (2, 2, 1, 1))),
+            "join": n.Concat(-1),
+            "narrow": n.Conv2d(dyadic(r, (2, 2, 1, 3), bits=1)),
+            "c": n.Neuron(0.5, theta=3.0),
+            "rows": n.Flatten(1),
+            "row": n.Conv1d(dyadic(r, (2, 2, 4), bits=4)),
+            "d": n.Neuron(theta=8.0),
+            "out": n.Output(),
+            "out2": n.Output(),
+            "out3": n.Output(),
+            "out4": n.Output(),
+            "out5": n.Output(),
+        },
+        [
+            ("input", "conv"), ("image", "values"), ("conv", "a"), ("values", "a"), ("a", "out"),
+            ("input", "fine"), ("input", "sum"), ("image", "image.sum"), ("fine", "b"), ("sum", "b"),
+            ("image.sum", "e"), ("fine2", "e"), ("e", "out5"), ("input", "fine2"), ("b", "out2"), ("input", "same"), ("same", "join"), ("input", "join"),
+            ("join", "narrow"), ("narrow", "c"), ("c", "out3"), ("image", "rows"), ("rows", "row"), ("row", "d"),
+            ("d", "out4"),
+        ],
+    )  # fmt: skip
+
+
 CASES = {
     "one dimension": one_dimension,
     "joined channels": lambda: joined(0),
@@ -316,6 +356,7 @@ CASES = {
     "four dimensions": four_dimensions,
     "reordered": reordered,
     "many steps": many_steps,
+    "uneven": uneven,
 }
 
 
