@@ -3,17 +3,18 @@
 /* to = the rows that the events name. Not inlined: the loop needs the registers. */
 NF_APART void nf_sum_whole(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, 8, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
+    nf_sum_scaled(block, events, 8, 1, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
 }
 
 NF_APART void nf_sum_narrow(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, block->scale, nf_no_ints(), to);
+    nf_sum_scaled(block, events, block->scale, 1, nf_no_ints(), to);
 }
 
+/* to += the rows that the events name; the row of zeros may be out of reach. */
 NF_APART void nf_sum_more(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, block->scale, *to, to);
+    nf_sum_scaled(block, events, block->scale, 0, *to, to);
 }
 
 /* A layer, its neurons, and where their membranes and spikes go. */

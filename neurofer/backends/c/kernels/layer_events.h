@@ -45,7 +45,6 @@ NF_KERNEL void nf_pixel_groups(nf_event_block *block, int32_t y, int32_t x)
             const nf_columns group = nf_next_group(layer, &left);
             nf_block weights = block->weights;
             weights.weights += (group.low - window.from) * column_bytes;
-            weights.padded = 0; /* the row of zeros may be out of reach */
             for (int32_t t = 0; t < steps; t++) {
                 const uint32_t *starts = nf_band_starts(block->tile, first + t, y);
                 nf_sum_more(&weights, nf_find_events(block->tile->entries, starts, group), &drive[t]);
@@ -72,7 +71,7 @@ NF_INLINE nf_block nf_start_block(const nf_tile *tile, int32_t first)
         bytes = nf_least(layer->next_bytes, bytes);
     }
     const nf_block block = {nf_block_weights(layer, first), ahead, ahead + bytes, (size_t)lanes / 8, ahead ? 64 : 0,
-                            1, (uint16_t)(8 * rows)};
+                            (uint16_t)(8 * rows)};
     return block;
 }
 

@@ -7,13 +7,12 @@ NF_INLINE int32_t nf_place(int32_t output)
 }
 
 /* What is summed for a block of outputs. `scale`: an eighth of a row's bytes; `zero_row`: the entry (8 * row) of the
-   row of zero weights, which completes groups of rows if `padded`; `ahead`: weights that will be needed soon, fetched a
-   line with every group of rows. */
+   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every few rows. */
 typedef struct {
     const uint8_t *weights;
     const char *ahead, *ahead_end;
     size_t scale;
-    int32_t ahead_step, padded;
+    int32_t ahead_step;
     uint16_t zero_row;
 } nf_block;
 

@@ -112,36 +112,42 @@ NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
     return _mm_loadu_si128((const __m128i *)(const void *)entries);
 }
 
-/* to = drive + the rows that the events name. */
-NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 drive, nf_ints64 *to)
+/* The sums of at most 256 rows. `padded`: rows of zeros complete the last eight. */
+NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_t count, uint16_t first, size_t scale,
+                                int32_t padded)
 {
-    const __m128i base = _mm_set1_epi16((int16_t)events.base), pad = _mm_set1_epi16((int16_t)block->zero_row);
+    const __m128i base = _mm_set1_epi16((int16_t)first);
     const uint8_t *weights = block->weights;
-    const uint16_t *entries = events.entries;
+    const uint16_t *end = entries + (count & ~7);
     const char *ahead = block->ahead;
-    for (int32_t count = events.count; count > 0; count -= 256) {
-        const int32_t part = nf_least(count, 256), rest = part & 7;
-        const uint16_t *end = entries + (part - rest);
-        nf_pair_sum a = {_mm512_setzero_si512(), _mm512_setzero_si512()}, b = a;
-        for (; entries < end; entries += 8) {
-            nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
-            _mm_prefetch(ahead, _MM_HINT_T1);
-            ahead += block->ahead_step;
-        }
-        if (rest && block->padded) {
-            const __mmask8 used = (__mmask8)((1u << rest) - 1);
-            nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, used, nf_eight_entries(entries), base), scale);
-        } else {
-            for (int32_t i = 0; i < rest; i++)
-                a = nf_add_bytes(a, weights + (uint16_t)(entries[i] - events.base) * scale);
-        }
-        entries += rest;
-        drive = nf_plus_sums(drive, nf_unpaired(a, b, block->padded ? (part + 7) & ~7 : part));
+    const ptrdiff_t step = block->ahead_step;
+    nf_pair_sum a = {_mm512_setzero_si512(), _mm512_setzero_si512()}, b = a;
+    for (; entries < end; entries += 8, ahead += step) {
+        nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
+        _mm_prefetch(ahead, _MM_HINT_T1);
     }
     block->ahead = ahead;
-    if (ahead >= block->ahead_end)
+    if (padded && (count & 7)) {
+        const __mmask8 used = (__mmask8)((1u << (count & 7)) - 1);
+        const __m128i pad = _mm_set1_epi16((int16_t)block->zero_row), last = nf_eight_entries(entries);
+        nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, used, last, base), scale);
+        count = (count + 7) & ~7;
+    } else {
+        for (int32_t i = 0; i < (count & 7); i++)
+            a = nf_add_bytes(a, weights + (uint16_t)(entries[i] - first) * scale);
+    }
+    return nf_unpaired(a, b, count);
+}
+
+/* to = drive + the rows that the events name. */
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t padded, nf_ints64 drive,
+                             nf_ints64 *to)
+{
+    for (; events.count > 256; events.entries += 256, events.count -= 256)
+        drive = nf_plus_sums(drive, nf_sum_some(block, events.entries, 256, events.base, scale, padded));
+    *to = nf_plus_sums(drive, nf_sum_some(block, events.entries, events.count, events.base, scale, padded));
+    if (block->ahead >= block->ahead_end)
         block->ahead_step = 0;
-    *to = drive;
 }
 
 /* Neurons of a block, with their parameters in the order of the lanes. */

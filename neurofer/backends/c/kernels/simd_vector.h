@@ -118,8 +118,10 @@ NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
 }
 
 /* to = drive + the rows that the events name. */
-NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, nf_ints64 drive, nf_ints64 *to)
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t padded, nf_ints64 drive,
+                             nf_ints64 *to)
 {
+    (void)padded; /* rows are added one by one */
     const uint8_t *weights = block->weights;
     const uint16_t *entries = events.entries, base = events.base;
     const char *ahead = block->ahead;
