@@ -48,6 +48,7 @@ def convert(
     zero: Annotated[bool, typer.Option("--from-zero", help="Let times begin at 0.")] = False,
     columns: Columns = None,
     unit: Unit = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Keep the good events of a damaged recording.")] = False,
     force: options.Force = False,
     json: options.Json = False,
 ) -> Outcome:
@@ -62,7 +63,7 @@ def convert(
     sensor, blocks = _events(source, asked)
     if sensor is None and (frames is not None or written in _NEED_SIZE):
         sensor = _measured(source, asked)
-    blocks = _told(blocks)
+    blocks = _told(blocks, partial=partial)
     with doing(f"reading {source}"):
         if sort:
             blocks = [_sorted(_joined(blocks))]
@@ -142,11 +143,19 @@ def _measured(source: Path, asked: _Asked) -> tuple[int, int]:
     return width, height
 
 
-def _told(blocks: Iterable[Events]) -> Iterator[Events]:
+def _told(blocks: Iterable[Events], *, partial: bool) -> Iterator[Events]:
+    """The same events, counted; those before a damage are all that is asked for if they may be partial."""
+    from neurofer.data.events import RecordingError
+
     ticker = Ticker("events")
-    for block in blocks:
-        yield block
-        ticker.add(len(block))
+    try:
+        for block in blocks:
+            yield block
+            ticker.add(len(block))
+    except RecordingError as error:
+        if not (partial and error.good):
+            raise
+        note(f"{error.where}: {error.what}: {error.why}")
 
 
 def _joined(blocks: Iterable[Events]) -> Events:

@@ -17,6 +17,10 @@ LONGEST_PAUSE = 1 << 40
 """Microseconds, 13 days: the formats whose times run over spend bytes on every lap that passes without an event."""
 
 
+_Fault = tuple[NDArray[np.bool_], str]
+"""Which events of a part have it, and what holds for events that have not."""
+
+
 @dataclass(frozen=True)
 class Encoder:
     """One way to write events down.
@@ -44,10 +48,11 @@ def checked(blocks: Iterable[NDArray[Any]], encoder: Encoder, size: tuple[int, i
     """Yield the events in blocks that are not empty and not longer than ``BLOCK``, all of which the format can hold.
 
     Raises:
-        UsageError: an event that it cannot hold; which, and why.
+        UsageError: an event that it cannot hold, or that lies outside the sensor; which, and why.
     """
-    width, height = min(encoder.width, size[0] if size else encoder.width), encoder.height
-    height = min(height, size[1]) if size else height
+    title = f"cannot be written as {encoder.name}"
+    other = "choose another format, such as npz or hdf5" if encoder.longest else ""
+    sensor = "give the true size of the sensor, or none"
     seen, before = 0, None
     for block in blocks:
         if block.dtype != DTYPE:
@@ -57,11 +62,10 @@ def checked(blocks: Iterable[NDArray[Any]], encoder: Encoder, size: tuple[int, i
             )
         for start in range(0, len(block), BLOCK):
             part = block[start : start + BLOCK]
-            faults = [
-                (_outside(part["x"], width), f"the columns are 0 to {width - 1}"),
-                (_outside(part["y"], height), f"the rows are 0 to {height - 1}"),
-                ((part["p"] != 0) & (part["p"] != 1), "the polarity is 0 or 1"),
-            ]
+            if size:
+                _refuse(part, seen, _places(part, *size), "lies outside the sensor", sensor)
+            faults = _places(part, encoder.width, encoder.height)
+            faults.append(((part["p"] != 0) & (part["p"] != 1), "the polarity is 0 or 1"))
             if encoder.longest:
                 t = part["t"]
                 steps = np.diff(t, prepend=t[0] if before is None else before)
@@ -70,21 +74,25 @@ def checked(blocks: Iterable[NDArray[Any]], encoder: Encoder, size: tuple[int, i
                     (steps < 0, "times must not fall; sort them first"),
                     (steps > encoder.pause, f"no pause may be longer than {encoder.pause} us"),
                 ]
-            for wrong, reason in faults:
-                if wrong.any():
-                    at = int(np.argmax(wrong))
-                    raise UsageError(
-                        f"event {seen + at} cannot be written as {encoder.name}",
-                        why=f"{', '.join(f'{key} = {int(part[at][key])}' for key in 'xytp')}, and {reason}",
-                        next_step="choose another format, such as npz or hdf5" if encoder.longest else "",
-                    )
+            _refuse(part, seen, faults, title, other)
             seen, before = seen + len(part), int(part["t"][-1])
             yield part
 
 
-def _outside(values: NDArray[Any], limit: int) -> NDArray[np.bool_]:
-    wrong: NDArray[np.bool_] = (values < 0) | (values >= limit)
-    return wrong
+def _places(part: Events, width: int, height: int) -> list[_Fault]:
+    return [
+        ((part["x"] < 0) | (part["x"] >= width), f"the columns are 0 to {width - 1}"),
+        ((part["y"] < 0) | (part["y"] >= height), f"the rows are 0 to {height - 1}"),
+    ]
+
+
+def _refuse(part: Events, seen: int, faults: list[_Fault], what: str, next_step: str) -> None:
+    """Name the first event that has one of the faults, counting those seen before this part."""
+    for wrong, reason in faults:
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            told = ", ".join(f"{key} = {int(part[at][key])}" for key in "xytp")
+            raise UsageError(f"event {seen + at} {what}", why=f"{told}, and {reason}", next_step=next_step)
 
 
 def head(first: int, lap: int, lines: Iterable[str]) -> tuple[bytes, int]:

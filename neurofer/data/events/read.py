@@ -240,7 +240,7 @@ def _damaged(path: Path, known: Format | None, good: int, why: str) -> Recording
         f"damaged {title} after {good:,} good events",
         where=str(path),
         why=why,
-        next_step="read_events(..., partial=True) gives the good ones" if good else "",
+        next_step="keep the good ones by neurofer data convert --partial, or partial=True in Python" if good else "",
     )
     error.good = good
     return error

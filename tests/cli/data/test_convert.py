@@ -120,8 +120,11 @@ WRONG = {
     "labels": (["own.npz", "o.raw"], ["holds no events to convert"]),
     "too wide": (["r.es", "o.bin"], ["cannot be written as nmnist", "columns are 0 to 255"]),
     "colours": (["colour.es", "o.npz"], ["colours have no polarity"]),
-    "cut": (["cut.es", "o.npz"], ["cut.es", "the file ends inside an event"]),
-    "outside": (["r.es", "o.raw", "--size", "100"], ["the columns are 0 to 99"]),
+    "cut": (
+        ["cut.es", "o.npz"],
+        ["cut.es", "the file ends inside an event", "next: keep the good ones", "convert --partial"],
+    ),
+    "outside": (["r.es", "o.raw", "--size", "100"], ["lies outside the sensor", "the columns are 0 to 99"]),
     "folder": (["r.es", "absent/o.npz"], ["cannot write"]),
 }
 
@@ -140,6 +143,14 @@ def test_what_cannot_be_converted_is_one_error_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     assert cli("data", "convert", *arguments).is_one_error(*words)
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_the_good_events_of_a_damaged_recording_are_kept_when_asked(cli, recording, tmp_path):
+    (tmp_path / "cut.es").write_bytes(recording.read_bytes()[:-3])
+    result = cli("data", "convert", tmp_path / "cut.es", tmp_path / "o.npz", "--partial")
+    assert "2,999 events of a 304 x 240 sensor" in result.out
+    assert "cut.es: damaged ES after 2,999 good events: the file ends inside an event" in result.err
+    np.testing.assert_array_equal(read_events(tmp_path / "o.npz"), EVENTS[:2999])
 
 
 def test_a_file_that_is_there_is_replaced_only_when_asked(cli, recording, tmp_path):

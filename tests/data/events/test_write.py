@@ -124,10 +124,10 @@ def test_nmnist_is_what_its_paper_says(tmp_path):
 
 
 REFUSED = {
-    "x": ("evt2", {"x": 304}, r"event 7 cannot be written as evt2: x = 304, .* and the columns are 0 to 303"),
-    "wide": ("evt3", {"x": 2048}, "columns are 0 to 2047"),
-    "y": ("aedat4", {"y": -1}, "rows are 0 to 239"),
-    "row 240": ("nmnist", {"y": 240}, "rows are 0 to 239"),
+    "x": ("evt2", {"x": 304}, r"event 7 lies outside the sensor: x = 304, .* and the columns are 0 to 303"),
+    "y": ("aedat4", {"y": -1}, r"rows are 0 to 239\n  next: give the true size of the sensor"),
+    "too wide for evt3": ("evt3", {"x": 2048}, "event 7 cannot be written as evt3: x = 2048, .* columns are 0 to 2047"),
+    "too high for nmnist": ("nmnist", {"y": 240}, r"rows are 0 to 239\n  next: choose another format"),
     "polarity": ("csv", {"p": 2}, "the polarity is 0 or 1"),
     "negative": ("dat", {"t": -1}, "times are 0 to"),
     "falls": ("evt3", {"t": 5}, "times must not fall; sort them first"),
@@ -146,7 +146,7 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_stays(name, tmp_path):
         events[key][7] = value
     (tmp_path / "r").write_text("what was there before")
     with pytest.raises(UsageError, match=words):
-        write_events(tmp_path / "r", np.array_split(events, 5), kind=kind, size=None if name == "wide" else SIZE)
+        write_events(tmp_path / "r", np.array_split(events, 5), kind=kind, size=None if "too" in name else SIZE)
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
     assert (tmp_path / "r").read_text() == "what was there before"
 
