@@ -1,6 +1,7 @@
 """Generated C: any program, compiled by any compiler with any flags, spikes as the reference does."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ from hypothesis import given, settings
 
 from neurofer.backends import reference
 from neurofer.backends.c import compiler as compilers
+from neurofer.ir import nodes as n
 from neurofer.passes import lower
 from tests.backends.c import cases, executable
 from tests.backends.c.conftest import COMPILERS
+from tests.networks import convolutional, replaced, spikes_for
 from tests.strategies import frames, programs, rngs
 
 WAYS = {
@@ -80,3 +83,26 @@ def test_every_build_of_what_random_programs_seldom_hold(name, compiler, way):
     program = cases.CASES[name]()
     for fuse in (True, False):
         same(program, cases.inputs(program), compiler, WAYS[way], fuse=fuse, exact=name not in ROUNDED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fuse", [True, False], ids=["fused", "generic"])
+def test_floats_have_the_same_bits_in_every_build(fuse, tmp_path):
+    r = np.random.default_rng(0)
+    neuron = n.Neuron(0.9, gain=0.3, theta=0.4, v_reset=-0.1, alpha_syn=0.7 if not fuse else None)
+    program = convolutional(neuron)
+    weights = {k: r.normal(size=v.weight.shape).astype(np.float32) for k, v in program.nodes.items() if v.synaptic}
+    program = replaced(program, **{k: replace(program.nodes[k], weight=v) for k, v in weights.items()})
+    x = {"input": spikes_for(program)}
+    found = []
+    for k, (compiler, way) in enumerate(param.values for param in BUILDS):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        found.append(executable.run(program, x, folder, compiler, WAYS[way], fuse=fuse))
+    for kind in (0, 1):
+        for other in found[1:]:
+            for name, train in found[0].spikes[kind].items():
+                assert np.array_equal(train, other.spikes[kind][name]), name
+            assert np.array_equal(found[0].outputs[kind]["output"], other.outputs[kind]["output"])
+    golden = reference.run(program, x["input"])
+    assert np.mean(found[0].spikes[0]["spike1"] == golden.unpack("spike1")) > 0.999
