@@ -147,17 +147,6 @@ def test_every_spike_of_every_node_is_the_references(name, case, tmp_path):
     assert 100 < cost.stack < board.stack
 
 
-@pytest.mark.embedded
-@pytest.mark.usefixtures("tools")
-def test_events_take_a_quarter_of_the_instructions_of_dense_code():
-    from neurofer.cli.bench import embedded
-    from neurofer.cli.bench.measure import Asked
-
-    for row in embedded.rows(Asked(rounds=1, small=True)):
-        assert row["verdict"] == "EXACT"
-        assert row["dense"] > embedded.GOAL * row["instructions"]
-
-
 def executed(board, program, folder):
     """Instructions of every function, from qemu's log of each single one: slow, and no counter of the machine."""
     command = [*board.emulator, *emulator._QUIET, *emulator._HOW, "-kernel", str(program.path)]
