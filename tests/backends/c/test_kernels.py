@@ -29,7 +29,11 @@ _BUILDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-@pytest.fixture(params=_BUILDS)
+_RARE = ("dense", "undefined", "native-clang", "avx2-clang")
+"""Builds whose tests are among the slow ones: their code is that of others, by another compiler or under watch."""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name in _RARE)) for name in _BUILDS])
 def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> k.Kernels:
     compiler, flags = _BUILDS[request.param]
     if shutil.which(compiler) is None:

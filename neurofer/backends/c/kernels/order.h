@@ -23,5 +23,6 @@ typedef struct {
     uint16_t base;
 } nf_events;
 
-/* Entries that are written behind the end of a list. */
+/* Entries that are written behind the end of a list; and how many entries ahead rows are fetched. */
 #define NF_DECODE_SLACK 64
+#define NF_AHEAD 64

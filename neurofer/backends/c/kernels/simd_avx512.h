@@ -125,6 +125,8 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
     for (; entries < end; entries += 8, ahead += step) {
         nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
         _mm_prefetch(ahead, _MM_HINT_T1);
+        for (int32_t i = 0; !padded && i < 8; i++) /* windows out of reach are out of the caches, too */
+            _mm_prefetch((const char *)weights + (uint16_t)(entries[NF_AHEAD + i] - first) * scale, _MM_HINT_T1);
     }
     block->ahead = ahead;
     if (padded && (count & 7)) {

@@ -121,7 +121,6 @@ NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
 NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t padded, nf_ints64 drive,
                              nf_ints64 *to)
 {
-    (void)padded; /* rows are added one by one */
     const uint8_t *weights = block->weights;
     const uint16_t *entries = events.entries, base = events.base;
     const char *ahead = block->ahead;
@@ -134,6 +133,8 @@ NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, in
             for (int32_t i = 0; i < 4; i++)
                 sum = nf_add_bytes(sum, weights + (uint16_t)(entries[i] - base) * scale);
             __builtin_prefetch(ahead, 0, 2);
+            for (int32_t i = 0; !padded && i < 4; i++) /* windows out of reach are out of the caches, too */
+                __builtin_prefetch(weights + (uint16_t)(entries[NF_AHEAD + i] - base) * scale, 0, 2);
             ahead += block->ahead_step;
         }
         for (end += part & 3; entries < end; entries++)
