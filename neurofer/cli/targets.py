@@ -131,6 +131,7 @@ def _render(console: Console, found: tuple[Target, ...], columns: list[Column]) 
 
 
 def _render_one(console: Console, target: Target, columns: list[Column]) -> None:
+    board = target.board
     dt = "" if target.options.dt is None else f"{target.options.dt:g} s"
     facts = {
         "what": target.description,
@@ -138,6 +139,8 @@ def _render_one(console: Console, target: Target, columns: list[Column]) -> None
         "importers": ", ".join(target.importers),
         "installed": _versions(target),
         "install": target.install if "missing" in _versions(target) else "",
+        "part": f"{board.part}: flash {board.flash:,} bytes, RAM {board.ram:,} bytes" if board else "",
+        "source": board.source if board else "",
         "dt": dt,
         "energy": target.profile,
     }
