@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.outcome import Outcome, note
+from neurofer.cli.outcome import Outcome, Ticker, note
 from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ def train(
         Path | None,
         typer.Option(help="Built folder; x and y in .npz; or FER2013, csv or folder.", show_default="the recipe's"),
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=3, help="How many a built folder is put into.", show_default="the recipe's")
+    ] = None,
     fold: Annotated[
-        int | None, typer.Option(min=0, help="Fold of a built folder to test on.", show_default="the recipe's")
+        int | None, typer.Option(min=0, help="Which of them is tested on.", show_default="the recipe's")
     ] = None,
     split: Annotated[
         Literal["random", "subject"] | None,
@@ -58,12 +61,14 @@ def train(
     from neurofer.train.recipe import load_recipe, override
 
     names = None if augment is None else [] if augment == "none" else augment.split(",")
-    spec = override(load_recipe(recipe), fold=fold, split=split, augment=names)
+    spec = override(load_recipe(recipe), folds=folds, fold=fold, split=split, augment=names)
     on_grid = exact or bits is not None
     _refuse(on_grid=on_grid, baseline=baseline, bits=bits, start=start)
-    if (fold is not None or split is not None) and (data is None or not data.is_dir()):
-        given = "--split" if fold is None else "--fold"
-        raise UsageError("only recordings are put into folds", where=given, next_step="give a built folder as --data")
+    given = [name for name, value in (("--folds", folds), ("--fold", fold), ("--split", split)) if value is not None]
+    if given and (data is None or not data.is_dir()):
+        raise UsageError(
+            "only recordings are put into folds", where=", ".join(given), next_step="give a built folder as --data"
+        )
     path = out or Path(f"{spec.name}{'-baseline' if baseline else '-exact' if on_grid else ''}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError("a checkpoint is a .safetensors file", where=str(path), next_step="give --out such a name")
@@ -111,8 +116,18 @@ def _tune(
         )
     found = room.load(spec.data, data, frames=spec.contract.steps if spec.contract.encoder == "events" else None)
     note(f"fine-tuning {start} on the grid of {f'{bits}-bit integers' if bits else 'float32'}")
+    teller = _Teller(len(found.train.y))
     tuned = fine_tune(
-        trained, module, found, path, bits=bits, epochs=epochs, seed=seed, resume=not fresh, progress=_progress
+        trained,
+        module,
+        found,
+        path,
+        bits=bits,
+        epochs=epochs,
+        seed=seed,
+        resume=not fresh,
+        progress=teller.epoch,
+        seen=teller.seen,
     )
     return {
         "schema": _SCHEMA,
@@ -155,9 +170,18 @@ def _train(
     copied = int(copies.find_copies(found).test.sum())
     if copied:
         note(f"{copied} of the test samples are exact copies of training samples; data.distinct leaves them out")
+    teller = _Teller(len(found.train.y))
     try:
         trained = loop.train(
-            spec, found, path, which=which, epochs=epochs, seed=seed, resume=not fresh, progress=_progress
+            spec,
+            found,
+            path,
+            which=which,
+            epochs=epochs,
+            seed=seed,
+            resume=not fresh,
+            progress=teller.epoch,
+            seen=teller.seen,
         )
     except KeyboardInterrupt:
         note("stopped; the same command goes on from the last epoch, with --fresh it starts anew")
@@ -178,8 +202,18 @@ def _train(
     }
 
 
-def _progress(epoch: Epoch) -> None:
-    note(f"epoch {epoch.number}/{epoch.of}: loss {epoch.loss:.4f}, validation accuracy {epoch.accuracy:.2%}")
+class _Teller:
+    """Tells of every epoch how it ended, and of a long one how far it is."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples, self._ticker = samples, Ticker("samples", samples)
+
+    def epoch(self, epoch: Epoch) -> None:
+        note(f"epoch {epoch.number}/{epoch.of}: loss {epoch.loss:.4f}, validation accuracy {epoch.accuracy:.2%}")
+        self._ticker = Ticker("samples", self._samples)
+
+    def seen(self, count: int) -> None:
+        self._ticker.add(count)
 
 
 def _render(console: Console, document: dict[str, Any]) -> None:

@@ -97,8 +97,12 @@ def read_recordings(folder: Path, spec: DataSpec, steps: int) -> Dataset:
         raise UsageError("the recordings do not fit the recipe", where=str(folder), problems=problems)
     # Tells unknown names now, and not in the first epoch.
     compose(spec.augment, found.sensor_size, rng=np.random.default_rng())
-    fold_of = assign_folds(found.labels, found.subjects, spec.folds, split=spec.split)
-    train, validation, test = part_folds(fold_of, spec.fold)
+    try:
+        fold_of = assign_folds(found.labels, found.subjects, spec.folds, split=spec.split)
+        train, validation, test = part_folds(fold_of, spec.fold)
+    except UsageError as error:
+        error.locate(str(folder))
+        raise
     known = overlap(found.subjects, train, test)
     parts = (Arrays(EventFrames(found, spec, steps, part), found.labels[part]) for part in (train, validation, test))
     return Dataset(

@@ -73,6 +73,7 @@ def fine_tune(
     seed: int | None = None,
     resume: bool = True,
     progress: Callable[[Epoch], None] | None = None,
+    seen: Callable[[int], None] | None = None,
 ) -> Tuned:
     """Train a network on its grid, and keep the weights that are best on the validation part once they are rounded.
 
@@ -88,6 +89,7 @@ def fine_tune(
         seed: instead of the recipe's.
         resume: go on from ``OUT.resume`` if it is there.
         progress: called after every epoch.
+        seen: called after every batch with the number of its samples.
 
     Raises:
         UsageError: as `loop.train`; or the recipe's images are no scaled integers.
@@ -112,7 +114,7 @@ def fine_tune(
             run.restore(state_file)
             run.program()
         while len(run.epochs) < spec.epochs:
-            epoch = run.advance()
+            epoch = run.advance(seen)
             write_state(state_file, run.state())
             if progress is not None:
                 progress(epoch)

@@ -51,6 +51,7 @@ def train(
     seed: int | None = None,
     resume: bool = True,
     progress: Callable[[Epoch], None] | None = None,
+    seen: Callable[[int], None] | None = None,
     device: str = "cpu",
 ) -> Trained:
     """Train a recipe's network or baseline; keep the weights that are best on the validation part.
@@ -67,6 +68,7 @@ def train(
         epochs, seed: instead of the recipe's.
         resume: go on from `OUT.resume` if it is there; else it is overwritten.
         progress: called after every epoch, when its state is already on disk.
+        seen: called after every batch with the number of its samples.
         device: where torch computes.
 
     Raises:
@@ -87,7 +89,7 @@ def train(
         if resume and state_file.exists():
             run.restore(state_file)
         while len(run.epochs) < spec.epochs:
-            epoch = run.advance()
+            epoch = run.advance(seen)
             write_state(state_file, run.state())
             if progress is not None:
                 progress(epoch)
@@ -132,13 +134,13 @@ class Run:
         self.best: dict[str, Tensor] = {}
         self.identity = msgspec.json.encode([recipe, which, data.fingerprint()]).decode()
 
-    def advance(self) -> Epoch:
-        """Train for one epoch and look at the validation part."""
+    def advance(self, seen: Callable[[int], None] | None = None) -> Epoch:
+        """Train for one epoch and look at the validation part; ``seen`` is called as in `train`."""
         spec = self.recipe.training
         number = len(self.epochs) + 1
         for group in self.optimizer.param_groups:
             group["lr"] = _learning_rate(self.recipe, number)
-        loss = self._fit(number)
+        loss = self._fit(number, seen)
         if not np.isfinite(loss):
             raise UsageError(
                 f"the loss is {loss} in epoch {number}", where=self.recipe.name, next_step="use a smaller learning rate"
@@ -155,7 +157,7 @@ class Run:
         seed = self.recipe.training.seed
         return accuracy(self.module, self.recipe, part, which=self.which, seed=seed, device=self.device)
 
-    def _fit(self, number: int) -> float:
+    def _fit(self, number: int, seen: Callable[[int], None] | None) -> float:
         spec = self.recipe.training
         loss_name = spec.loss if self.which == "network" else self.recipe.baseline.loss
         rng = np.random.default_rng([spec.seed, number])
@@ -177,6 +179,8 @@ class Run:
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
                 total += loss.item() * len(picked)
+                if seen is not None:
+                    seen(len(picked))
         return total / len(y)
 
     def state(self) -> dict[str, Any]:

@@ -142,11 +142,12 @@ def override(
     encoder: str | None = None,
     reset: str | None = None,
     size: int | None = None,
+    folds: int | None = None,
     fold: int | None = None,
     split: str | None = None,
     augment: Sequence[str] | None = None,
 ) -> Recipe:
-    """The recipe with another T, encoder, reset, height and width, fold, split or augmentations; what is None stays.
+    """The recipe with another T, encoder, reset, height and width, folds, split or augmentations; what is None stays.
 
     Raises:
         UsageError: a value the recipe's own checks refuse.
@@ -156,7 +157,7 @@ def override(
     table["contract"].update({key: value for key, value in changes.items() if value is not None})
     if size is not None:
         table["data"]["shape"] = [recipe.data.shape[0], size, size]
-    parting = {"fold": fold, "split": split, "augment": augment}
+    parting = {"folds": folds, "fold": fold, "split": split, "augment": augment}
     table["data"].update({key: value for key, value in parting.items() if value is not None})
     return parse_recipe(table, recipe.name)
 

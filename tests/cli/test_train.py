@@ -66,6 +66,15 @@ def test_training_ends_with_a_checkpoint_and_says_where(cli, recipe, bars, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["bars.safetensors"]
 
 
+def test_a_long_epoch_says_how_far_it_is(cli, recipe, bars, tmp_path, monkeypatch):
+    monkeypatch.setattr("neurofer.cli.outcome._PATIENCE", 0.0)
+    said = cli("train", recipe, "--data", bars, "--out", tmp_path / "bars.safetensors", "--epochs", 2).err
+    size = int(said.split(" to train")[0].split()[-1])
+    first, last = f"  8 of {size} samples", f"  {size} of {size} samples"
+    told = [line for line in said.splitlines() if line in (first, last) or line.startswith("epoch")]
+    assert [line.split(":")[0] for line in told] == [first, last, "epoch 1/2", first, last, "epoch 2/2"]
+
+
 def test_json_holds_every_epoch_and_options_win_over_the_recipe(cli, recipe, bars, tmp_path):
     out = tmp_path / "ann.safetensors"
     options = ("--epochs", 2, "--seed", 7, "--baseline")

@@ -123,7 +123,7 @@ def test_copies_among_recordings_can_be_left_out(tmp_path):
         ({"classes": 7}, "classes: 7, the folder has 6: happy, fear"),
         ({"shape": (1, 32, 32)}, "shape: 1 channels, event frames have 2"),
         ({"fold": 4}, "fold 4 of 4"),
-        ({"folds": 30}, "24 samples cannot be put into 30 folds"),
+        ({"folds": 30}, "faces: 24 samples cannot be put into 30 folds"),
         ({"augment": ("blur",)}, "blur: no such augmentation"),
     ],
 )

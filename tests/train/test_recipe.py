@@ -102,8 +102,9 @@ def test_missing_section_is_named():
 
 def test_override_changes_what_is_asked_and_checks_it():
     recipe = load_recipe("spiking-fer")
-    other = override(recipe, steps=3, reset="soft", size=128)
+    other = override(recipe, steps=3, reset="soft", size=128, folds=4, fold=3, split="subject", augment=["hflip"])
     assert (other.contract.steps, other.contract.reset, other.data.shape) == (3, "soft", (2, 128, 128))
+    assert (other.data.folds, other.data.fold, other.data.split, other.data.augment) == (4, 3, "subject", ("hflip",))
     assert other.training == recipe.training
     assert override(recipe) == recipe
     with pytest.raises(UsageError, match=r"contract\.reset"):

@@ -25,12 +25,11 @@ def faces(tmp_path_factory):
 
 
 def tiny(**changes):
-    recipe = override(load_recipe("spiking-fer"), steps=2, size=SIZE, **changes)
+    recipe = override(load_recipe("spiking-fer"), steps=2, size=SIZE, folds=6, **changes)
     network = msgspec.structs.replace(recipe.network, options={"width": 4, "dropout": 0.1})
     baseline = msgspec.structs.replace(recipe.baseline, options={"width": 4})
-    data = msgspec.structs.replace(recipe.data, folds=6)
     training = msgspec.structs.replace(recipe.training, batch=8)
-    return msgspec.structs.replace(recipe, network=network, baseline=baseline, data=data, training=training)
+    return msgspec.structs.replace(recipe, network=network, baseline=baseline, training=training)
 
 
 def test_the_recipe_is_the_papers():
@@ -57,6 +56,13 @@ def test_augmented_training_is_resumed_to_the_same_bits(faces, tmp_path):
     assert plain.epochs != straight.epochs
 
 
+def test_an_epoch_tells_of_every_batch(faces, tmp_path):
+    recipe, counts = tiny(), []
+    data = load(recipe.data, faces, frames=2)
+    train(recipe, data, tmp_path / "net.safetensors", epochs=2, seen=counts.append)
+    assert counts == 2 * [8, 8, 8]
+
+
 def run(*arguments, code=0):
     done = subprocess.run(
         [sys.executable, "-m", "neurofer", *map(str, arguments)], capture_output=True, text=True, check=False
@@ -76,13 +82,25 @@ def test_the_command_line_builds_a_folder_and_trains_on_it(faces, checkout, tmp_
         ("200, 200", "32, 32"),
         ("width = 64", "width = 4"),
         ("steps = 6", "steps = 2"),
-        ("= 10 ", "= 6 "),
     ):
         assert old in text
         text = text.replace(old, new)
     path.write_text(text)
     out = tmp_path / "net.safetensors"
-    options = ["--data", built, "--epochs", "2", "--fold", "1", "--split", "subject", "--augment", "hflip,mirror"]
+    options = [
+        "--data",
+        built,
+        "--epochs",
+        "2",
+        "--folds",
+        "6",
+        "--fold",
+        "1",
+        "--split",
+        "subject",
+        "--augment",
+        "hflip,mirror",
+    ]
     done = run("train", path, "--out", out, *options, "--json")
     assert "fold 1 of 6, whole subjects; 0 of the 1 people to test on are also trained on (0%)" in done.stderr
     document = json.loads(done.stdout)
@@ -95,7 +113,10 @@ def test_the_command_line_builds_a_folder_and_trains_on_it(faces, checkout, tmp_
     ("options", "message"),
     [
         (["--fold", "1"], "--fold: only recordings are put into folds"),
-        (["--split", "subject", "--data", "frames.npz"], "--split: only recordings are put into folds"),
+        (
+            ["--folds", "3", "--split", "subject", "--data", "frames.npz"],
+            "--folds, --split: only recordings are put into folds",
+        ),
         (["--augment", "hflip"], "only recordings can be augmented (hflip)"),
     ],
 )
