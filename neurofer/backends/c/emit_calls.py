@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neurofer.backends.c.emit_function import Function
+from neurofer.backends.c.emit_function import Function, called
 from neurofer.backends.c.plan import Plan
 from neurofer.backends.c.plan_memory import Arena
 from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Port
@@ -97,6 +97,8 @@ def _stages(plan: Plan, functions: Sequence[Function], prefix: str) -> list[str]
             *(f"{port.identifier}_out" for port in function.gives),
             *(at(buffer) if single else "NULL" for buffer in function.kept),
         ]
-        once = "if (start == 0)\n        " if single and stage.static else ""
-        lines += [f"    {once}{function.name}({', '.join(given)});", f"    NF_TIME({index});"]
+        once = single and stage.static
+        margin = "        " if once else "    "
+        lines += ["    if (start == 0)"] if once else []
+        lines += [f"{margin}{called(function.name, given, margin)};", f"    NF_TIME({index});"]
     return lines

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import indent
 
 from neurofer.backends.c.emit_kernels import Kernels
 from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Port, Window
 from neurofer.ir.nodes import Array
+
+_SCREEN = 108
+"""Characters of a line, before it is indented."""
+
+_VIEW = (
+    *("height", "width", "channels", "hop", "row", "kernel_y", "kernel_x", "stride_y", "stride_x", "pad_y", "pad_x"),
+    *("dilation_y", "dilation_x", "groups", "outputs"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,14 +63,39 @@ class Function:
         }
         unused = [f"(void){name};" for name in parameters if not re.search(rf"\b{name}\b", body)]
         statements = indent("\n".join([*unused, body]), "    ")
-        given = ", ".join(f"{kind}{name}" for name, kind in parameters.items())
-        return f"/* {_harmless(self.comment)} */\nNF_STAGE {self.name}({given})\n{{\n{statements}\n}}\n"
+        head = called(f"NF_STAGE {self.name}", [f"{kind}{name}" for name, kind in parameters.items()])
+        return f"/* {_harmless(self.comment)} */\n{head}\n{{\n{statements}\n}}\n"
+
+
+def called(function: str, arguments: Iterable[str], margin: str = "") -> str:
+    """Return a call, or a head, in lines that fit a screen."""
+    return _listed(f"{function}(", arguments, ")", f"{margin}    ")
+
+
+def _listed(head: str, items: Iterable[str], end: str, margin: str) -> str:
+    """Return items with commas between them; a line that would be too long goes on behind ``margin``."""
+    lines = [head]
+    for item in items:
+        first = lines[-1].endswith(("(", "{"))
+        longer = f"{lines[-1]}{'' if first else ' '}{item},"
+        if len(longer) <= _SCREEN or first:
+            lines[-1] = longer
+        else:
+            lines.append(f"{margin}{item},")
+    lines[-1] = lines[-1].removesuffix(",") + end
+    return "\n".join(lines)
 
 
 def _harmless(comment: str) -> str:
     """Return a comment that names of nodes cannot end, nor fill with what a compiler warns of."""
     plain = comment.encode("ascii", "backslashreplace").decode()
     return plain.replace("*/", "* /").replace("/*", "/ *")
+
+
+def fields(declared: str, names: Sequence[str], values: Sequence[object]) -> str:
+    """Return the definition of a struct, without fields that are 0."""
+    given = (f".{name} = {value}" for name, value in zip(names, values, strict=True) if str(value) not in ("0", "NULL"))
+    return _listed(f"{declared} = {{", given, "};", "    ")
 
 
 @dataclass
@@ -84,4 +117,4 @@ class Pool:
         pairs = (*window.kernel, *window.stride, *window.pad, *window.dilation)
         numbers = (grid.height, grid.width, grid.channels, hop, row, *pairs, window.groups, window.outputs)
         self.kernels.use_file("generic_window.h")
-        return f"static const nf_view {name} = {{{', '.join(map(str, numbers))}}};"
+        return fields(f"static const nf_view {name}", _VIEW, numbers)

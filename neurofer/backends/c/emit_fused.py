@@ -7,16 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurofer.backends.c.emit_function import Function, Pool
+from neurofer.backends.c.emit_function import Function, Pool, fields
 from neurofer.backends.c.emit_neuron import literal
 from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_neuron import Value
 from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Constant, Fused, PoolSpikes
 
+_INTEGERS = ("leak_mul", "leak_shift", "in_shift", "soft", "bias", "theta", "reset", "start")
+_FLOATS = ("soft", "alpha", "gain", "offset", "theta", "reset", "start")
+_LAYER = (
+    *("in", "out", "kernel_y", "kernel_x", "stride_y", "stride_x", "pad_y", "pad_x", "dilation_y", "dilation_x"),
+    *("by_column", "last", "rows", "float_rows", "bias", "next", "next_bytes"),
+)
+"""Fields of the kernels' structs (``kernels/types.h``)."""
+
 
 @dataclass
 class _Neurons:
-    """What a kernel is told of neurons: statements before it, and the initialiser."""
+    """What a kernel is told of neurons: their definition, and the constants it points to."""
 
     stage: Fused
     pool: Pool
@@ -35,8 +43,8 @@ class _Neurons:
         per_pixel = 0 if len(value) == channels else channels
         return f"{{{self.pool.constant(value, kind)}, 1, {per_pixel}}}"
 
-    def initialiser(self) -> str:
-        """Return the initialiser of an nf_neuron_i32 or nf_neuron_f32."""
+    def definition(self) -> str:
+        """Return the definition of an nf_neuron_i32 or nf_neuron_f32."""
         u = self.stage.update
         soft = int(u.delta is not None)
         reset = self.value("reset", u.v_reset if u.delta is None else u.delta)
@@ -45,9 +53,9 @@ class _Neurons:
         if self.number == "i32":
             leak_mul, factor = (int(np.ravel(value)[0]) for value in (u.leak, u.gain))  # one of each: see `plan_fused`
             parts = (leak_mul, u.shift, factor.bit_length() - 1, soft, offset, theta, reset, start)
-            return f"{{{', '.join(map(str, parts))}}}"
+            return fields("const nf_neuron_i32 neuron", _INTEGERS, parts)
         leak, gain = self.value("leak", u.leak), self.value("gain", u.gain)
-        return f"{{{', '.join(map(str, [soft, leak, gain, offset, theta, reset, start]))}}}"
+        return fields("const nf_neuron_f32 neuron", _FLOATS, (soft, leak, gain, offset, theta, reset, start))
 
 
 def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
@@ -55,20 +63,20 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     made = stage.arithmetic.number
     pool.kernels.use_layers()
     neurons = _Neurons(stage, pool)
-    initialiser = neurons.initialiser()
+    definition = neurons.definition()
     read, out, window = stage.sources[0].layout, stage.out.layout, stage.window
-    pairs = ", ".join(map(str, (*window.kernel, *window.stride, *window.pad, *window.dilation)))
+    pairs = (*window.kernel, *window.stride, *window.pad, *window.dilation)
     data = pool.constant(stage.weight.values, "uint64_t" if made == "i32" else "float")
+    weights = (data, "NULL") if made == "i32" else ("NULL", data)
     bias = "NULL" if stage.sums is None else pool.constant(stage.sums.values, "float")
-    ahead = "NULL, 0" if after is None else f"weights + {pool.places[id(after.values)]}, {after.values.nbytes}"
+    ahead = (0, 0) if after is None else (f"weights + {pool.places[id(after.values)]}", after.values.nbytes)
+    layer = (_shape(read), _shape(out), *pairs, int(stage.by_column), stage.last, *weights, bias, *ahead)
     memory = stage.membrane.name
     values, kernel = ("ints", "i8") if made == "i32" else ("floats", "f32")
     lines = [
         *neurons.lines,
-        f"const nf_neuron_{made} neuron = {initialiser};",
-        f"const nf_layer layer = {{{_shape(read)}, {_shape(out)},",
-        f"                        {pairs}, {int(stage.by_column)}, {stage.last},",
-        f"                        {f'{data}, NULL' if made == 'i32' else f'NULL, {data}'}, {bias}, {ahead}}};",
+        definition,
+        fields("const nf_layer layer", _LAYER, layer),
         *_gather(stage.sources),
         f"if ({memory} != NULL && start == 0)",
         f"    for (int32_t pixel = 0; pixel < {out.pixels}; pixel++)",

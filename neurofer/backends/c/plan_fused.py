@@ -90,7 +90,8 @@ def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
         if not small
         else (0, 0)
     )
-    return Buffer(f"{stage.scratch.name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
+    name = stage.scratch.name.removesuffix("_drive")
+    return Buffer(f"{name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
 
 
 def _one_layer(terms: Sequence[Term]) -> bool:
