@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 _SCHEMA = "neurofer.data.build/1"
 
-Out = Annotated[Path, typer.Option(help="Folder to build into; a begun one is gone on with.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="Folder to build into, or go on with.", show_default=False)]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Clips made at once.", show_default="one for each core")]
 Engine = Annotated[Literal["processes", "ray"], typer.Option(help="What runs them.")]
-LeaveOut = Annotated[
-    bool, typer.Option("--leave-out", help="Finish without the clips that cannot be made; the manifest names them.")
-]
+LeaveOut = Annotated[bool, typer.Option("--leave-out", help="Finish without the clips that cannot be made.")]
 
 
 def synthetic(
@@ -59,28 +57,23 @@ def synthetic(
 def videos(
     folder: Annotated[Path, typer.Argument(help="Folder that holds the set, as its owners lay it out.")],
     out: Out,
-    layout: Annotated[Literal["ckplus", "mmi", "adfes", "casia"], typer.Option(help="Which set.", show_default=False)],
+    layout: Annotated[
+        Literal["ckplus", "mmi", "adfes", "casia"],
+        typer.Option(metavar="<set>", help="ckplus, mmi, adfes or casia.", show_default=False),
+    ],
     size: Annotated[int, typer.Option(min=1, help="Width and height of the sensor.")] = 200,
     preset: Preset = "spiking-fer",
     fps: Annotated[
-        float | None, typer.Option(help="Frames per second of all films.", show_default="the file's, or the set's")
+        float | None, typer.Option(help="Frames per second.", show_default="the file's, or the set's")
     ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(help="Show no more of each film than so many.", show_default="all")
-    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of each film shown.", show_default="all")] = None,
     provider: Annotated[
         Literal["opencv", "net68", "dlib", "none"],
-        typer.Option(help="What finds the landmarks; none shows whole frames, resized."),
+        typer.Option(metavar="<name>", help="Of landmarks: opencv, net68, dlib; or none."),
     ] = "opencv",
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights that net68 or dlib reads.", show_default="opencv needs none")
-    ] = None,
-    crop: Annotated[
-        Literal["as-written", "face"], typer.Option(help="As the authors write, which is the nose; or the face.")
-    ] = "face",
-    policy: Annotated[
-        Literal["refuse", "skip", "hold"], typer.Option(help="What becomes of frames without one upright face.")
-    ] = "refuse",
+    weights: Annotated[Path | None, typer.Option(help="File that net68 or dlib reads.", show_default="none")] = None,
+    crop: Annotated[Literal["as-written", "face"], typer.Option(help="The authors' is the nose.")] = "face",
+    policy: Annotated[Literal["refuse", "skip", "hold"], typer.Option(help="For frames without a face.")] = "refuse",
     camera: Annotated[Literal["VL", "NI"] | None, typer.Option(help="Camera of casia.", show_default="VL")] = None,
     light: Annotated[
         Literal["Strong", "Weak", "Dark"] | None, typer.Option(help="Light of casia.", show_default="Strong")
@@ -93,9 +86,8 @@ def videos(
 ) -> Outcome:
     """Build a data set from CK+, MMI, ADFES or Oulu-CASIA.
 
-    Clips of the six emotions are standardised and seen by a DVS; what is left out, and why, is in the manifest.
-    Films without one upright face are all named; --leave-out goes on without them. Ctrl-C at any time: the same
-    command goes on.
+    Clips of the six emotions are standardised and seen by a DVS; the manifest says what was left out, and why.
+    Ctrl-C at any time: the same command goes on.
     """
     from neurofer.data import videosets
 

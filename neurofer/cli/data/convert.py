@@ -30,19 +30,17 @@ def convert(
     ],
     kind: Annotated[
         str | None,
-        typer.Option("--format", help="Format of OUT: evt2, evt3, ... .", show_default="by its suffix; .raw: evt2"),
+        typer.Option("--format", help="Format of OUT: evt2, evt3, ... .", show_default="by suffix"),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="Write T binary frames [T, 2, H, W] instead, as .npz.", show_default="no")
+        int | None, typer.Option(min=1, help="Write T frames [T, 2, H, W] as .npz.", show_default="no")
     ] = None,
     by: Annotated[Literal["time", "count", "window"], typer.Option(help="What --frames have equal.")] = "time",
     counts: Annotated[bool, typer.Option("--counts", help="Count the events of --frames.")] = False,
     size: Size = None,
     preset: Preset = "spiking-fer",
     fps: Fps = None,
-    crossfade: Annotated[
-        int, typer.Option(min=1, help="N times as many frames of a video, by a plain cross-fade that knows no motion.")
-    ] = 1,
+    crossfade: Annotated[int, typer.Option(min=1, help="N times as many frames, by a plain cross-fade.")] = 1,
     seed: Seed = 0,
     sort: Annotated[bool, typer.Option("--sort", help="Sort by time first (in memory).")] = False,
     zero: Annotated[bool, typer.Option("--from-zero", help="Let times begin at 0.")] = False,
