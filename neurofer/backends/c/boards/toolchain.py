@@ -17,7 +17,7 @@ COMMON = ("board.c", "board.h", LINKER_SCRIPT)
 """Files of this folder that every board needs."""
 
 _FLAGS = ("-std=c99", "-ffp-contract=off", "-fno-math-errno", "-ffunction-sections", "-fdata-sections", "-nostartfiles")
-_LINK = ("-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments")
+_LINK = ("-Wl,--gc-sections", "-Wl,--build-id=none")
 _QUOTED = 12
 
 
