@@ -12,6 +12,7 @@ from neurofer.backends import reference
 from neurofer.backends.c import compiler as compilers
 from neurofer.ir import nodes as n
 from neurofer.passes import lower
+from tests.ann import anns, images
 from tests.backends.c import cases, executable
 from tests.backends.c.conftest import COMPILERS
 from tests.networks import convolutional, replaced, spikes_for
@@ -61,6 +62,22 @@ def test_any_program_spikes_as_the_reference_does(program, rng):
 def test_what_random_programs_seldom_hold(name):
     program = cases.CASES[name]()
     same(program, cases.inputs(program), compilers.find().command, WAYS["O0"], exact=name not in ROUNDED)
+
+
+@settings(max_examples=4)
+@given(anns(), rngs)
+def test_any_ann_gives_what_the_reference_does(program, rng):
+    program = lower(drop_lonely_norms(program))
+    same(program, images(rng, program), compilers.find().command, WAYS["O0"], exact=False)
+
+
+def drop_lonely_norms(program):
+    """The program without BatchNorms that no layer can take up."""
+    for name, node in program.nodes.items():
+        (source,) = (edge.source for edge in program.predecessors(name)) if program.predecessors(name) else ("",)
+        if isinstance(node, n.BatchNorm) and not program.nodes[source].synaptic:
+            return drop_lonely_norms(program.without(name))
+    return program
 
 
 @pytest.mark.slow
