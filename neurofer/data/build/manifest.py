@@ -31,8 +31,8 @@ class Planned(msgspec.Struct, frozen=True):
     origin: str
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides the bytes of a data set, see `neurofer.data.build.source.Source`."""
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which source a data set is built from, and how, see `neurofer.data.build.source.Source`."""
 
     schema: str
     source: str
@@ -41,6 +41,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...]
     size: tuple[int, int]
     left_out: dict[str, int]
+
+    def shared(self) -> dict[str, Any]:
+        """What a plan and its manifest both say, by name."""
+        return {name: getattr(self, name) for name in Origin.__struct_fields__}
+
+
+class Plan(Origin, frozen=True, kw_only=True):
+    """All that decides the bytes of a data set."""
+
     members: tuple[Planned, ...]
 
 
@@ -80,16 +89,9 @@ class Failure(msgspec.Struct, frozen=True):
     why: str
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a built folder holds; the first fields are those of `neurofer.data.build.source.Source`."""
+class Manifest(Origin, frozen=True, kw_only=True):
+    """What a built folder holds."""
 
-    schema: str
-    source: str
-    parameters: dict[str, Any]
-    versions: dict[str, str]
-    classes: tuple[str, ...]
-    size: tuple[int, int]
-    left_out: dict[str, int]
     recordings: tuple[Recording, ...]
     failures: tuple[Failure, ...]
 
@@ -113,10 +115,9 @@ def make_plan(source: Source) -> Plan:
 
 def plan_of(manifest: Manifest) -> Plan:
     """The plan that a finished folder was built by; the order of its members may be another."""
-    shared = {name: getattr(manifest, name) for name in Plan.__struct_fields__ if name != "members"}
     members: tuple[Recording | Failure, ...] = (*manifest.recordings, *manifest.failures)
     return Plan(
-        **shared,
+        **manifest.shared(),
         members=tuple(Planned(one.id, manifest.classes[one.label], one.subject, one.origin) for one in members),
     )
 

@@ -87,8 +87,7 @@ def build(
                 problems=[Problem(failure.id, failure.why) for failure in failures],
                 next_step="mend them and build again, or leave them out",
             )
-        shared = {name: getattr(plan, name) for name in Plan.__struct_fields__ if name != "members"}
-        manifest = Manifest(**shared, recordings=tuple(recordings), failures=tuple(failures))
+        manifest = Manifest(**plan.shared(), recordings=tuple(recordings), failures=tuple(failures))
         write(folder / MANIFEST, manifest)
         _sweep(folder)
         (folder / PLAN).unlink(missing_ok=True)
