@@ -23,6 +23,9 @@ _STORED: dict[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "uint16": np.dtype
 _MOST = 1 << 26
 """Bytes of the largest file that is read; the larger of the two networks has 356,840."""
 
+_DIMENSIONS = 4
+"""Of the arrays of these networks."""
+
 
 class _Quantised(msgspec.Struct):
     dtype: str
@@ -67,11 +70,15 @@ def read_weights(path: Path) -> Weights:
 
 
 def _group(group: _Group, path: Path) -> dict[str, NDArray[np.float32]]:
-    problems = [Problem(name, "a shard lies beside its manifest") for name in group.paths if Path(name).name != name]
+    problems = [
+        Problem(repr(name), "a shard lies beside its manifest")
+        for name in group.paths
+        if not name or "\0" in name or Path(name).name != name
+    ]
     for array in group.weights:
         if _stored(array) not in _STORED:
             problems.append(Problem(array.name, f"numbers of type {_stored(array)}", closest=", ".join(_STORED)))
-        if any(length < 0 for length in array.shape):
+        if len(array.shape) > _DIMENSIONS or any(not 0 <= length <= _MOST for length in array.shape):
             problems.append(Problem(array.name, f"shape {array.shape}"))
     if problems:
         raise ReadError("the manifest cannot be followed", where=str(path), problems=problems)

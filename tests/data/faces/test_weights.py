@@ -47,7 +47,7 @@ def test_shards_outside_the_folder_strange_numbers_and_shapes_are_told_at_once(t
     path, _ = write_weights(tmp_path, ARRAYS)
 
     def spoil(group):
-        group["paths"] = ["../secret"]
+        group["paths"] = ["../secret", "", "nul\0"]
         group["weights"][0]["quantization"]["dtype"] = "int3"
         group["weights"][1]["shape"] = [-1]
 
@@ -55,7 +55,9 @@ def test_shards_outside_the_folder_strange_numbers_and_shapes_are_told_at_once(t
     with pytest.raises(ReadError) as refused:
         read_weights(path)
     assert [str(problem) for problem in refused.value.problems] == [
-        "../secret: a shard lies beside its manifest",
+        "'../secret': a shard lies beside its manifest",
+        "'': a shard lies beside its manifest",
+        "'nul\\x00': a shard lies beside its manifest",
         "a: numbers of type int3 (instead: uint8, uint16, float32)",
         "b: shape [-1]",
     ]
@@ -73,4 +75,12 @@ def test_a_shape_of_absurd_size_is_no_reason_to_ask_for_memory(tmp_path):
     path, _ = write_weights(tmp_path, ARRAYS)
     edited(path, lambda group: group["weights"][0].update(shape=[10**9, 10**9]))
     with pytest.raises(ReadError, match="the shards hold 13 bytes"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("shape", [[0, 10**30], [1] * 99], ids=["long", "deep"])
+def test_shapes_that_no_array_can_have_are_told(tmp_path, shape):
+    path, _ = write_weights(tmp_path, ARRAYS)
+    edited(path, lambda group: group["weights"][0].update(shape=shape))
+    with pytest.raises(ReadError, match="a: shape"):
         read_weights(path)
