@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -26,6 +27,16 @@ Unit = Annotated[
 ]
 Columns = Annotated[
     str | None, typer.Option(help="Columns of text without names, such as txyp.", show_default="the file's names")
+]
+
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights that net68 or dlib reads.", show_default="opencv needs none")
+]
+Crop = Annotated[
+    Literal["as-written", "face"], typer.Option(help="As the authors write, which is the nose; or the face.")
+]
+Policy = Annotated[
+    Literal["refuse", "skip", "hold"], typer.Option(help="What becomes of frames without one upright face.")
 ]
 
 
