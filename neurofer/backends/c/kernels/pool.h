@@ -1,22 +1,47 @@
 /* Max pooling of spikes: the OR of a window. */
 
-/* ORs `channels` bits from bit `at` of row `from` into those from bit `first` of row `to`. */
-NF_INLINE void nf_or_pixel(const uint64_t *from, int32_t at, uint64_t *to, int32_t first, int32_t channels)
-{
-    if (channels % 64 == 0) {
-        for (int32_t i = 0; i < channels / 64; i++)
-            to[first / 64 + i] |= from[at / 64 + i];
-        return;
-    }
-    for (int32_t c = 0; c < channels; c += 32) {
-        const int32_t count = nf_least(32, channels - c);
-        nf_or_bits(to, first + c, count, nf_bits(from, at + c, count));
-    }
-}
-
 typedef struct {
     int32_t kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x;
 } nf_pool;
+
+/* Input columns that output column x covers: from `low` on, before `high`. */
+typedef struct {
+    int32_t low, high;
+} nf_span;
+
+NF_INLINE nf_span nf_pool_span(const nf_pool *pool, int32_t width, int32_t x)
+{
+    const int32_t left = x * pool->stride_x - pool->pad_x;
+    const nf_span span = {left < 0 ? 0 : left, nf_least(left + pool->kernel_x, width)};
+    return span;
+}
+
+/* Pixels of whole words. */
+NF_INLINE void nf_pool_words(const uint64_t *from, nf_shape in, nf_shape shape, const nf_pool *pool, uint64_t *to)
+{
+    const int32_t words = in.channels / 64;
+    for (int32_t x = 0; x < shape.width; x++) {
+        const nf_span span = nf_pool_span(pool, in.width, x);
+        for (int32_t i = 0; i < words; i++, to++) {
+            uint64_t bits = *to;
+            for (int32_t from_x = span.low; from_x < span.high; from_x++)
+                bits |= from[from_x * words + i];
+            *to = bits;
+        }
+    }
+}
+
+NF_INLINE void nf_pool_bits(const uint64_t *from, nf_shape in, nf_shape shape, const nf_pool *pool, uint64_t *to)
+{
+    for (int32_t x = 0; x < shape.width; x++) {
+        const nf_span span = nf_pool_span(pool, in.width, x);
+        for (int32_t from_x = span.low; from_x < span.high; from_x++)
+            for (int32_t c = 0; c < in.channels; c += 32) {
+                const int32_t count = nf_least(32, in.channels - c);
+                nf_or_bits(to, x * in.channels + c, count, nf_bits(from, from_x * in.channels + c, count));
+            }
+    }
+}
 
 /* One row of the output: ORs of the columns of each input row of the window. */
 NF_KERNEL void nf_pool_row(const nf_source *source, nf_shape shape, const nf_pool *pool, int32_t t, int32_t y, uint64_t *to)
@@ -26,12 +51,10 @@ NF_KERNEL void nf_pool_row(const nf_source *source, nf_shape shape, const nf_poo
         const int32_t from_y = y * pool->stride_y - pool->pad_y + k / source->terms;
         if (from_y < 0 || from_y >= in.height)
             continue;
-        const uint64_t *from = nf_row(source, k % source->terms, t, from_y);
-        for (int32_t x = 0; x < shape.width; x++) {
-            const int32_t left = x * pool->stride_x - pool->pad_x, right = nf_least(left + pool->kernel_x, in.width);
-            for (int32_t from_x = left < 0 ? 0 : left; from_x < right; from_x++)
-                nf_or_pixel(from, from_x * in.channels, to, x * in.channels, in.channels);
-        }
+        if (in.channels % 64 == 0)
+            nf_pool_words(nf_row(source, k % source->terms, t, from_y), in, shape, pool, to);
+        else
+            nf_pool_bits(nf_row(source, k % source->terms, t, from_y), in, shape, pool, to);
     }
 }
 
