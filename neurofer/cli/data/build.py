@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.data.options import Preset, Seed
+from neurofer.cli.data.options import Crop, Policy, Preset, Seed, Weights
 from neurofer.cli.group import group
 from neurofer.cli.outcome import Outcome, Ticker, doing, note
 
@@ -71,9 +71,9 @@ def videos(
         Literal["opencv", "net68", "dlib", "none"],
         typer.Option(metavar="<name>", help="Of landmarks: opencv, net68, dlib; or none."),
     ] = "opencv",
-    weights: Annotated[Path | None, typer.Option(help="File that net68 or dlib reads.", show_default="none")] = None,
-    crop: Annotated[Literal["as-written", "face"], typer.Option(help="The authors' is the nose.")] = "face",
-    policy: Annotated[Literal["refuse", "skip", "hold"], typer.Option(help="For frames without a face.")] = "refuse",
+    weights: Weights = None,
+    crop: Crop = "face",
+    policy: Policy = "refuse",
     camera: Annotated[Literal["VL", "NI"] | None, typer.Option(help="Camera of casia.", show_default="VL")] = None,
     light: Annotated[
         Literal["Strong", "Weak", "Dark"] | None, typer.Option(help="Light of casia.", show_default="Strong")

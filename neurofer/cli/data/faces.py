@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neurofer.cli import options
-from neurofer.cli.data.options import Fps
+from neurofer.cli.data.options import Crop, Fps, Policy, Weights
 from neurofer.cli.outcome import Outcome, Ticker, doing
 from neurofer.errors import UsageError
 
@@ -31,15 +31,9 @@ def faces(
     provider: Annotated[
         Literal["opencv", "net68", "dlib"], typer.Option(help="What finds the landmarks; opencv only finds eyes.")
     ] = "opencv",
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights that net68 or dlib reads.", show_default="opencv needs none")
-    ] = None,
-    crop: Annotated[
-        Literal["as-written", "face"], typer.Option(help="As the authors write, which is the nose; or the face.")
-    ] = "as-written",
-    policy: Annotated[
-        Literal["refuse", "skip", "hold"], typer.Option(help="What becomes of frames without one upright face.")
-    ] = "refuse",
+    weights: Weights = None,
+    crop: Crop = "as-written",
+    policy: Policy = "refuse",
     level: Annotated[bool, typer.Option("--level", help="Turn the eyes of the first frame level.")] = False,
     size: Annotated[int, typer.Option(min=1, max=4096, help="Height and width of the pictures.")] = 200,
     fps: Fps = None,

@@ -28,16 +28,9 @@ Unit = Annotated[
 Columns = Annotated[
     str | None, typer.Option(help="Columns of text without names, such as txyp.", show_default="the file's names")
 ]
-
-Weights = Annotated[
-    Path | None, typer.Option(help="Weights that net68 or dlib reads.", show_default="opencv needs none")
-]
-Crop = Annotated[
-    Literal["as-written", "face"], typer.Option(help="As the authors write, which is the nose; or the face.")
-]
-Policy = Annotated[
-    Literal["refuse", "skip", "hold"], typer.Option(help="What becomes of frames without one upright face.")
-]
+Weights = Annotated[Path | None, typer.Option(help="File that net68 or dlib reads.", show_default="none")]
+Crop = Annotated[Literal["as-written", "face"], typer.Option(help="The authors' is the nose.")]
+Policy = Annotated[Literal["refuse", "skip", "hold"], typer.Option(help="For frames without a face.")]
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
