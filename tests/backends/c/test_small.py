@@ -82,12 +82,12 @@ def test_windows(channels, size, conv):
 
 @pytest.mark.parametrize("densities", [(0.0,), (1.0,), (0.9, 0.01)], ids=["few", "all", "by turns"])
 def test_sums_beyond_16_bits(densities):
-    weight = np.full((9, 600), 127, np.float32)
-    weight[::2] = -128
+    weight = weights(25, 600)
+    weight[0], weight[1] = 127, -128
     nodes = {
         "input": n.Input((600,), BINARY),
         "fc": n.Linear(weight),
-        "fire": n.Neuron(theta=1.0),
+        "fire": n.Neuron(theta=100.0),
         "output": n.Output(),
     }
     density = np.resize(densities, STEPS)[:, None, None]
