@@ -61,9 +61,16 @@ class NeuroferError(Exception):
         self.where = self.where.replace(old, new)
         self.args = (self._text(),)
 
+    def in_one_line(self) -> str:
+        """The error without what to do next, for a list of several."""
+        told = f" ({'; '.join(map(str, self.problems))})" if self.problems else ""
+        return f"{self._head()}{told}"
+
+    def _head(self) -> str:
+        return ": ".join(part for part in (self.where, self.what, self.why) if part)
+
     def _text(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
-        lines = [f"{head}: {self.why}" if self.why else head]
+        lines = [self._head()]
         lines += [f"  - {problem}" for problem in self.problems]
         if self.next_step:
             lines.append(f"  next: {self.next_step}")

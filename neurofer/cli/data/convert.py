@@ -153,7 +153,7 @@ def _told(blocks: Iterable[Events], *, partial: bool) -> Iterator[Events]:
     except RecordingError as error:
         if not (partial and error.good):
             raise
-        note(f"{error.where}: {error.what}: {error.why}")
+        note(error.in_one_line())
 
 
 def _joined(blocks: Iterable[Events]) -> Events:

@@ -148,7 +148,7 @@ def _make(
         if isinstance(outcome, _FATAL):
             raise outcome
         if isinstance(outcome, NeuroferError):
-            failed[place] = Failure(member.id, member.label, member.subject, member.origin, str(outcome))
+            failed[place] = Failure(member.id, member.label, member.subject, member.origin, outcome.in_one_line())
         else:
             made[place], was_there = outcome
             kept += was_there

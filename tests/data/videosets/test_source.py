@@ -90,7 +90,8 @@ def test_a_film_without_a_face_is_named_and_can_be_left_out(ckplus, tmp_path):
         build(source, tmp_path / "built", jobs=1)
     first, second = caught.value.problems
     assert first.where == "S010-001"
-    assert "cohn-kanade-images/S010/001: none of 4 frames shows one upright face" in first.why
+    place = "cohn-kanade-images/S010/001"
+    assert first.why == f"{place}: none of 4 frames shows one upright face (frames 0 to 3: no upright face)"
     assert "S010_002_00000002.png: the picture is damaged" in second.why
     manifest = build(source, tmp_path / "built", jobs=1, leave_out=True)
     assert [one.id for one in manifest.recordings] == ["S005-001"]
