@@ -1,4 +1,9 @@
-"""The Plan of a Program as C: its stages, their numbers, the room they need, and the weights they read."""
+"""The Plan of a Program as C: its stages, their numbers, the room they need, and the weights they read.
+
+`plan_wiring` says which nodes become stages, `plan_arithmetic` in which numbers they compute, `plan_graph` builds the
+stages (`plan_stages`) from `plan_terms` and `plan_neuron`, `plan_fused` gives layers of spikes to the kernels, and
+`plan_memory` places the buffers. `emit` writes it all as C.
+"""
 
 from __future__ import annotations
 
