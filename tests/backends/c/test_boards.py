@@ -199,6 +199,15 @@ def test_networks_that_feed_back_and_float32_run_step_by_step(name, tmp_path):
 
 @pytest.mark.embedded
 @pytest.mark.usefixtures("tools")
+def test_an_ann_is_verified_by_its_outputs(case, tmp_path):
+    golden = reference.run(case.ann, case.frames)
+    verdict = verify_board(case.ann, golden, written(case.ann, tmp_path), M4, target="mine")
+    assert verdict.verdict in ("EXACT", "TIES")
+    assert verdict.cost.flash > 10_000
+
+
+@pytest.mark.embedded
+@pytest.mark.usefixtures("tools")
 def test_another_network_is_no_exact_one(tmp_path):
     program, other = tiny(), tiny(reset="soft")
     golden = reference.run(program, spikes(program, samples=8))

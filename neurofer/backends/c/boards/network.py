@@ -82,6 +82,12 @@ class BoardNetwork(Network):
                 recorder.record(t, values, sample)
         return recorder.trace(frames)
 
+    def values(self, inputs: Array | Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+        """Yield what enters and leaves at each step, ``[N, *shape]``: the code keeps the values of no other node."""
+        trace = self.run(inputs)
+        for t in range(trace.steps):
+            yield {name: x[t] for name, x in {**trace.inputs, **trace.outputs}.items()}
+
     def measure(self, inputs: Array | Mapping[str, Array], *, defines: tuple[str, ...] = ()) -> Measured:
         """Return what the model takes on ``inputs``, in a build that records nothing.
 
@@ -137,5 +143,5 @@ def read(folder: str | Path, program: Program, board: Board) -> BoardNetwork:
     """
     toolchain.require(board)
     lift = partial(np.asarray, dtype=np.float32)
-    label = f"{emulator.version(board)}, {board.emulator[2]}"
+    label = ", ".join([emulator.version(board), *board.emulator[2:3]])  # qemu, its machine
     return BoardNetwork(program, {}, lift, np.asarray, np.concatenate, label, folder=Path(folder), board=board)
