@@ -1,20 +1,25 @@
 /* What the integer layers of the vector builds share. */
 
 /* to = the rows that the events name. Not inlined: the loop needs the registers. */
+NF_APART void nf_sum_direct(nf_block *block, nf_events events, nf_ints64 *to)
+{
+    nf_sum_scaled(block, events, 8, NF_DIRECT, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
+}
+
 NF_APART void nf_sum_whole(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, 8, 1, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
+    nf_sum_scaled(block, events, 8, NF_NEAR, nf_no_ints(), to);
 }
 
 NF_APART void nf_sum_narrow(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, block->scale, 1, nf_no_ints(), to);
+    nf_sum_scaled(block, events, block->scale, NF_NEAR, nf_no_ints(), to);
 }
 
 /* to += the rows that the events name; the row of zeros may be out of reach. */
 NF_APART void nf_sum_more(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, block->scale, 0, *to, to);
+    nf_sum_scaled(block, events, block->scale, NF_FAR, *to, to);
 }
 
 /* A layer, its neurons, and where their membranes and spikes go. */

@@ -20,7 +20,9 @@ NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int3
     nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
     for (int32_t t = 0; t < steps; t++, starts += band) {
         nf_ints64 drive;
-        if (whole)
+        if (whole && columns.direct)
+            nf_sum_direct(&block->weights, nf_find_events(entries, starts, columns), &drive);
+        else if (whole)
             nf_sum_whole(&block->weights, nf_find_events(entries, starts, columns), &drive);
         else
             nf_sum_narrow(&block->weights, nf_find_events(entries, starts, columns), &drive);

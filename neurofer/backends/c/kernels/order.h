@@ -16,12 +16,19 @@ typedef struct {
     uint16_t zero_row;
 } nf_block;
 
-/* Entries name the rows of weights base / 8 and those behind it, 8192 of them at most. */
+/* Entries name the rows of weights base / 8 and those behind it, 8192 of them at most. Less `base`, modulo 2^16, they are
+   8 times a row of the window. */
 typedef struct {
     const uint16_t *entries;
-    int32_t count;
-    uint16_t base;
+    int32_t count, base;
 } nf_events;
+
+/* How rows are added up: */
+enum {
+    NF_FAR,    /* the row of zeros may be out of reach, and rows out of the caches */
+    NF_NEAR,   /* rows of zeros complete groups of rows */
+    NF_DIRECT  /* also, no entry has passed 2^16: `base` can be subtracted from the address of the weights */
+};
 
 /* Entries that are written behind the end of a list; and how many entries ahead rows are fetched. */
 #define NF_DECODE_SLACK 64

@@ -93,18 +93,19 @@ NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum a, nf_pair_sum b, int32_t rows)
     return sums;
 }
 
-/* Adds the rows that 8 entries of 16 bits name, by turns to two sums: additions take two cycles. */
+/* Adds the rows that 4 entries name, by turns to two sums: additions take two cycles. */
+NF_INLINE void nf_add_four(nf_pair_sum *a, nf_pair_sum *b, const uint8_t *weights, uint64_t entries, size_t scale)
+{
+    *a = nf_add_bytes(*a, weights + (entries & 0xffff) * scale);
+    *b = nf_add_bytes(*b, weights + (entries >> 16 & 0xffff) * scale);
+    *a = nf_add_bytes(*a, weights + (entries >> 32 & 0xffff) * scale);
+    *b = nf_add_bytes(*b, weights + (entries >> 48) * scale);
+}
+
 NF_INLINE void nf_add_eight(nf_pair_sum *a, nf_pair_sum *b, const uint8_t *weights, __m128i entries, size_t scale)
 {
-    const uint64_t low = (uint64_t)_mm_cvtsi128_si64(entries), high = (uint64_t)_mm_extract_epi64(entries, 1);
-    *a = nf_add_bytes(*a, weights + (low & 0xffff) * scale);
-    *b = nf_add_bytes(*b, weights + (low >> 16 & 0xffff) * scale);
-    *a = nf_add_bytes(*a, weights + (low >> 32 & 0xffff) * scale);
-    *b = nf_add_bytes(*b, weights + (low >> 48) * scale);
-    *a = nf_add_bytes(*a, weights + (high & 0xffff) * scale);
-    *b = nf_add_bytes(*b, weights + (high >> 16 & 0xffff) * scale);
-    *a = nf_add_bytes(*a, weights + (high >> 32 & 0xffff) * scale);
-    *b = nf_add_bytes(*b, weights + (high >> 48) * scale);
+    nf_add_four(a, b, weights, (uint64_t)_mm_cvtsi128_si64(entries), scale);
+    nf_add_four(a, b, weights, (uint64_t)_mm_extract_epi64(entries, 1), scale);
 }
 
 NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
@@ -112,26 +113,36 @@ NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
     return _mm_loadu_si128((const __m128i *)(const void *)entries);
 }
 
-/* The sums of at most 256 rows. `padded`: rows of zeros complete the last eight. */
-NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_t count, uint16_t first, size_t scale,
-                                int32_t padded)
+/* The sums of at most 256 rows. */
+NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_t count, int32_t first, size_t scale,
+                                int32_t how)
 {
-    const __m128i base = _mm_set1_epi16((int16_t)first);
     const uint8_t *weights = block->weights;
+    if (how == NF_DIRECT) /* perhaps no address of an object, until an entry is added */
+        weights = (const uint8_t *)((uintptr_t)weights - (uintptr_t)((intptr_t)first * (intptr_t)scale));
+    const __m128i base = _mm_set1_epi16((int16_t)(how == NF_DIRECT ? 0 : first));
     const uint16_t *end = entries + (count & ~7);
     const char *ahead = block->ahead;
     const ptrdiff_t step = block->ahead_step;
     nf_pair_sum a = {_mm512_setzero_si512(), _mm512_setzero_si512()}, b = a;
     for (; entries < end; entries += 8, ahead += step) {
-        nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
+        if (how == NF_DIRECT) {
+            uint64_t fours[2];
+            memcpy(fours, entries, sizeof fours);
+            nf_add_four(&a, &b, weights, fours[0], scale);
+            nf_add_four(&a, &b, weights, fours[1], scale);
+        } else {
+            nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
+        }
         _mm_prefetch(ahead, _MM_HINT_T1);
-        for (int32_t i = 0; !padded && i < 8; i++) /* windows out of reach are out of the caches, too */
+        for (int32_t i = 0; how == NF_FAR && i < 8; i++)
             _mm_prefetch((const char *)weights + (uint16_t)(entries[NF_AHEAD + i] - first) * scale, _MM_HINT_T1);
     }
     block->ahead = ahead;
-    if (padded && (count & 7)) {
+    if (how != NF_FAR && (count & 7)) {
+        const int32_t zeros = block->zero_row + (how == NF_DIRECT ? first : 0);
         const __mmask8 used = (__mmask8)((1u << (count & 7)) - 1);
-        const __m128i pad = _mm_set1_epi16((int16_t)block->zero_row), last = nf_eight_entries(entries);
+        const __m128i pad = _mm_set1_epi16((int16_t)zeros), last = nf_eight_entries(entries);
         nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, used, last, base), scale);
         count = (count + 7) & ~7;
     } else {
@@ -142,12 +153,11 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
 }
 
 /* to = drive + the rows that the events name. */
-NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t padded, nf_ints64 drive,
-                             nf_ints64 *to)
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t how, nf_ints64 drive, nf_ints64 *to)
 {
     for (; events.count > 256; events.entries += 256, events.count -= 256)
-        drive = nf_plus_sums(drive, nf_sum_some(block, events.entries, 256, events.base, scale, padded));
-    *to = nf_plus_sums(drive, nf_sum_some(block, events.entries, events.count, events.base, scale, padded));
+        drive = nf_plus_sums(drive, nf_sum_some(block, events.entries, 256, events.base, scale, how));
+    *to = nf_plus_sums(drive, nf_sum_some(block, events.entries, events.count, events.base, scale, how));
     if (block->ahead >= block->ahead_end)
         block->ahead_step = 0;
 }

@@ -118,11 +118,13 @@ NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
 }
 
 /* to = drive + the rows that the events name. */
-NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t padded, nf_ints64 drive,
-                             nf_ints64 *to)
+NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t how, nf_ints64 drive, nf_ints64 *to)
 {
     const uint8_t *weights = block->weights;
-    const uint16_t *entries = events.entries, base = events.base;
+    const uint16_t *entries = events.entries;
+    const int32_t base = how == NF_DIRECT ? 0 : events.base;
+    if (how == NF_DIRECT) /* perhaps no address of an object, until an entry is added */
+        weights = (const uint8_t *)((uintptr_t)weights - (uintptr_t)((intptr_t)events.base * (intptr_t)scale));
     const char *ahead = block->ahead;
     for (int32_t count = events.count; count > 0; count -= 256) {
         const int32_t part = nf_least(count, 256);
@@ -133,7 +135,7 @@ NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, in
             for (int32_t i = 0; i < 4; i++)
                 sum = nf_add_bytes(sum, weights + (uint16_t)(entries[i] - base) * scale);
             __builtin_prefetch(ahead, 0, 2);
-            for (int32_t i = 0; !padded && i < 4; i++) /* windows out of reach are out of the caches, too */
+            for (int32_t i = 0; how == NF_FAR && i < 4; i++)
                 __builtin_prefetch(weights + (uint16_t)(entries[NF_AHEAD + i] - base) * scale, 0, 2);
             ahead += block->ahead_step;
         }

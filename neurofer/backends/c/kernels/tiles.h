@@ -10,15 +10,16 @@ typedef struct {
 } nf_tile;
 
 /* Columns of the image: from `low` on, before `high`. The row of weights 0 is that of column `from`; `base` is 8 times
-   the number that row has in the lists. */
+   the number that row has in the lists, less the multiple of 2^16 below it. `direct`: no entry of these columns, nor that
+   of the row of zeros behind them, has passed the next multiple. */
 typedef struct {
-    int32_t from, low, high;
-    uint16_t base;
+    int32_t from, low, high, base, direct;
 } nf_columns;
 
 NF_INLINE nf_columns nf_columns_from(const nf_layer *layer, int32_t from, int32_t low, int32_t high)
 {
-    const nf_columns columns = {from, low, high, (uint16_t)(8 * from * layer->kernel_y * layer->in.channels)};
+    const int32_t first = from * layer->kernel_y * layer->in.channels, row = first - (first < 0 ? 0 : first / 8192 * 8192);
+    const nf_columns columns = {from, low, high, 8 * row, row + nf_window_rows(layer) < 8192};
     return columns;
 }
 
