@@ -171,17 +171,23 @@ def _memory(stage: Compute, pool: Pool) -> list[str]:
 
 def _fire(stage: Compute, body: Body) -> list[str]:
     grid = stage.layout
-    place = f"{_out(stage)} + ((ptrdiff_t)t * {grid.height} + y) * {grid.row}"
-    return [
-        f"for (int32_t first = 0; first < {grid.channels}; first += {_BITS}) {{",
-        f"    const int32_t count = nf_least({_BITS}, {grid.channels} - first);",
-        "    uint32_t fired = 0;",
-        "    for (int32_t c = first; c < first + count; c++) {",
-        _deeper([*body.lines(), "fired |= s << (c - first);"], 2),
-        "    }",
-        f"    nf_or_bits({place}, x * {grid.channels} + first, count, fired);",
+    row = f"{_out(stage)} + ((ptrdiff_t)t * {grid.height} + y) * {grid.row}"
+    rest = grid.channels % _BITS
+    count = str(min(grid.channels, _BITS))  # known to the compiler, wherever it can be
+    if rest and grid.channels > _BITS:
+        count = "count"
+    spikes = [
+        f"const int32_t count = nf_least({_BITS}, {grid.channels} - first);" if count == "count" else "",
+        "uint32_t fired = 0;",
+        f"for (int32_t c = first; c < first + {count}; c++) {{",
+        _deeper([*body.lines(), "fired |= s << (c - first);"]),
         "}",
+        f"nf_or_bits({row}, x * {grid.channels} + first, {count}, fired);",
     ]
+    lines = [line for line in spikes if line]
+    if grid.channels <= _BITS:
+        return ["const int32_t first = 0;", *lines]
+    return [f"for (int32_t first = 0; first < {grid.channels}; first += {_BITS}) {{", _deeper(lines), "}"]
 
 
 def _store(stage: Compute, body: Body) -> list[str]:
