@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from neurofer.data.events.binning import By
 from neurofer.data.poisson import encode_poisson
+from neurofer.data.video import PICTURES
 from neurofer.errors import MissingPackageError, ReadError, UsageError
 from neurofer.ir import Program
 from neurofer.ir.nodes import Array, Shape
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+_PICTURES = PICTURES | {".gif"}
+_FRAMES = {"x", "edges"}
+"""The arrays of frames that `neurofer data convert --frames` writes."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ def read_given(path: str | Path, program: Program, *, binning: By = "time", seed
     """Read a file as the input of ``program``.
 
     Args:
-        path: ``.npy`` or ``.npz`` with arrays (a missing batch axis is added), a picture, or a recording of events in
-            any format of `neurofer.data.events`.
+        path: ``.npy`` or ``.npz`` with arrays (a missing batch axis is added), frames of ``neurofer data convert``, a
+            picture, or a recording of events in any format of `neurofer.data.events`.
         program: what is to read it.
         binning: how events become frames, see `bin_events`.
         seed: of Poisson spikes, which a picture becomes where the encoder is ``poisson``.
@@ -83,6 +86,8 @@ def _are_events(arrays: Mapping[str, Array], program: Program) -> bool:
 
 def _arrays(path: Path, arrays: dict[str, Array], program: Program) -> Mapping[str, Array]:
     """Return one array per Input node, with the batch axis."""
+    if set(arrays) == _FRAMES and len(program.inputs) == 1:
+        del arrays["edges"]
     if len(arrays) == len(program.inputs) == 1:
         arrays = dict(zip(program.inputs, arrays.values(), strict=True))
     if set(arrays) != set(program.inputs):

@@ -208,5 +208,5 @@ def _render(console: Console, document: dict[str, Any]) -> None:
         f"{document['out']}: {document['format']}, {document['events']:,} events{sensor}{shape}, "
         f"{document['bytes']:,} bytes"
     )
-    if "shape" not in document:
-        console.print(f"next: neurofer data info {document['out']}")
+    following = "data info" if "shape" not in document else "run NETWORK"
+    console.print(f"next: neurofer {following} {document['out']}")

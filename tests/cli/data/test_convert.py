@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from neurofer.data.events import DTYPE, bin_events, describe_events, read_events
+from neurofer.data.given import read_given
+from neurofer.ir import BINARY
 from tests.cli.data.conftest import EVENTS
 from tests.cli.data.test_info import write_frames
 from tests.data.events import encoders
+from tests.data.test_given import program
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,14 @@ def test_a_recording_to_frames(cli, recording, tmp_path, options, by, counts):
     with np.load(tmp_path / "f.npz") as arrays:
         np.testing.assert_array_equal(arrays["x"], bin_events(EVENTS, 6, (240, 304), by=by, counts=counts))
         assert arrays["edges"][[0, -1]].tolist() == [0, 3000]
+
+
+def test_frames_are_what_a_network_reads(cli, recording, tmp_path):
+    result = cli("data", "convert", recording, tmp_path / "f.npz", "--frames", "6")
+    assert f"next: neurofer run NETWORK {tmp_path / 'f.npz'}" in result.out
+    network = program(shape=(2, 240, 304), domain=BINARY, encoder="events", steps=6)
+    written, direct = read_given(tmp_path / "f.npz", network).x, read_given(recording, network).x
+    np.testing.assert_array_equal(written["input"], direct)
 
 
 def test_a_video_becomes_what_the_dvs_model_sees(cli, film_file, tmp_path):
