@@ -18,7 +18,7 @@ def compute(stage: Compute, pool: Pool) -> Function:
     """Return the function of a stage that adds up its terms."""
     grid, kind = stage.layout, C_TYPES[stage.number]
     body = Body(stage)
-    loop = _fire(stage, body) if _fires(stage) else _store(stage, body)
+    loop = _fire(stage, body, pool) if _fires(stage) else _store(stage, body)
     given = _given(stage)
     pixel = [
         f"const ptrdiff_t at = (ptrdiff_t)(y * {grid.width} + x) * {grid.channels};",
@@ -169,24 +169,28 @@ def _memory(stage: Compute, pool: Pool) -> list[str]:
     return lines
 
 
-def _fire(stage: Compute, body: Body) -> list[str]:
+def _fire(stage: Compute, body: Body, pool: Pool) -> list[str]:
+    """Return the statements that put the spikes of one pixel and step into the plane, 32 at a time."""
     grid = stage.layout
     row = f"{_out(stage)} + ((ptrdiff_t)t * {grid.height} + y) * {grid.row}"
-    rest = grid.channels % _BITS
-    count = str(min(grid.channels, _BITS))  # known to the compiler, wherever it can be
-    if rest and grid.channels > _BITS:
-        count = "count"
-    spikes = [
-        f"const int32_t count = nf_least({_BITS}, {grid.channels} - first);" if count == "count" else "",
-        "uint32_t fired = 0;",
+    if grid.channels % _BITS == 0:
+        pool.kernels.use_file("generic_marked.h")
+        count, begun, gathered, spikes = (
+            str(_BITS),
+            f"uint8_t marks[{_BITS}];",
+            "marks[c - first] = (uint8_t)s;",
+            "nf_marked(marks)",
+        )
+    else:
+        count, begun, gathered, spikes = "count", "uint32_t spikes = 0;", "spikes |= s << (c - first);", "spikes"
+    lines = [
+        *([] if count != "count" else [f"const int32_t count = nf_least({_BITS}, {grid.channels} - first);"]),
+        begun,
         f"for (int32_t c = first; c < first + {count}; c++) {{",
-        _deeper([*body.lines(), "fired |= s << (c - first);"]),
+        _deeper([*body.lines(), gathered]),
         "}",
-        f"nf_or_bits({row}, x * {grid.channels} + first, {count}, fired);",
+        f"nf_or_bits({row}, x * {grid.channels} + first, {count}, {spikes});",
     ]
-    lines = [line for line in spikes if line]
-    if grid.channels <= _BITS:
-        return ["const int32_t first = 0;", *lines]
     return [f"for (int32_t first = 0; first < {grid.channels}; first += {_BITS}) {{", _deeper(lines), "}"]
 
 

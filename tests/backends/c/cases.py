@@ -225,6 +225,20 @@ def wide_weights(bits):
     )
 
 
+def whole_words():
+    """As many channels as bits in words, in neurons that no kernel takes."""
+    r = rng()
+    return in_a_row(
+        {
+            "input": n.Input((2, 5), BINARY),
+            "conv": n.Conv1d(dyadic(r, (64, 2, 2)), dyadic(r, 64)),
+            "cuba": n.Neuron(0.5, theta=r.choice([0.5, 0.75], (64, 4)), alpha_syn=0.5, w_in=0.5),
+            "output": n.Output(),
+        },
+        FOUR,
+    )
+
+
 def four_dimensions():
     """Shapes that no layer has."""
     r = rng()
@@ -353,6 +367,7 @@ CASES = {
     "many planes": many_planes,
     "weights of 16 bits": lambda: wide_weights(12),
     "weights of 32 bits": lambda: wide_weights(24),
+    "whole words": whole_words,
     "four dimensions": four_dimensions,
     "reordered": reordered,
     "many steps": many_steps,
