@@ -99,7 +99,7 @@ def _check_video(path: Path, progress: Progress) -> Checked:
             progress(1)
     except ReadError as error:
         problems.append(Problem(f"frame {count}", _words(error)))
-    notes = () if video.fps else ("nothing tells how many frames a second has: give --fps",)
+    notes = () if video.fps else ("nothing tells how many frames a second has; what reads them takes --fps",)
     return Checked(str(path), "video", count, tuple(problems), notes)
 
 

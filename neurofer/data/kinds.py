@@ -56,7 +56,7 @@ def _kind_of_file(path: Path) -> Kind | None:
             return "faces"
         if {"neutral", "contempt", "NF"} <= columns:
             return "votes"
-    if known == "npz" and _arrays(path) >= {"x", "y"} and not _arrays(path) & {"t", "ts", "p", "events"}:
+    if known == "npz" and {"x", "y"} <= (names := _arrays(path)) and not names & {"t", "ts", "p", "events"}:
         return "arrays"
     if known:
         return "recording"

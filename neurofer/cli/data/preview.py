@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SCHEMA = "neurofer.data.preview/1"
 _STILL, _MOVING = 6, 48
+_MOST = 1 << 26
+"""Pixels of all frames of a recording; a gigabyte while they are counted."""
 
 
 def preview(
@@ -52,6 +54,12 @@ def preview(
     if path.exists() and not force:
         raise UsageError("this file exists already", where=str(path), next_step="give another name, or --force")
     count = frames or (_MOVING if path.suffix.lower() == ".gif" else _STILL)
+    if count * side * side > _MOST:
+        raise UsageError(
+            f"{count} frames of {side} x {side} pixels are too large a picture",
+            where="--frames, --side",
+            next_step=f"ask for at most {_MOST // side**2} frames of that size, or a smaller one",
+        )
     with doing(f"reading {data}"):
         rows = _rows(data, count, side, member, (parse_size(size), preset, fps, seed))
     draw(rows, path, side)

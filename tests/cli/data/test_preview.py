@@ -56,6 +56,8 @@ def test_without_a_name_it_is_written_here(cli, recording, tmp_path, monkeypatch
         (["colour.es"], ["colours have no polarity"]),
         (["absent.es"], ["absent.es", "no such file"]),
         (["r.es", "-o", "absent/r.png"], ["cannot write"]),
+        (["r.es", "--size", "100"], ["r.es", "events lie outside the sensor", "on 100 x 100 pixels"]),
+        (["r.es", "--frames", "1000", "--side", "1000"], ["too large a picture", "at most 67 frames"]),
     ],
 )
 def test_what_cannot_be_shown_is_one_error_and_leaves_nothing(cli, recording, tmp_path, monkeypatch, arguments, words):
