@@ -346,8 +346,8 @@ def uneven():
             ("input", "conv"), ("image", "values"), ("conv", "a"), ("values", "a"), ("a", "out"),
             ("input", "fine"), ("input", "sum"), ("image", "image.sum"), ("fine", "b"), ("sum", "b"),
             ("image.sum", "e"), ("fine2", "e"), ("e", "out5"), ("input", "fine2"), ("b", "out2"),
-            ("input", "same"), ("same", "join"), ("input", "join"), ("join", "narrow"), ("narrow", "c"), ("c", "out3"), ("image", "rows"), ("rows", "row"), ("row", "d"),
-            ("d", "out4"),
+            ("input", "same"), ("same", "join"), ("input", "join"), ("join", "narrow"),
+            ("narrow", "c"), ("c", "out3"), ("image", "rows"), ("rows", "row"), ("row", "d"), ("d", "out4"),
         ],
     )  # fmt: skip
 
