@@ -56,8 +56,8 @@ def open_video(path: str | Path, *, fps: float | None = None) -> Video:
         MissingPackageError: OpenCV is not installed.
     """
     path = Path(path)
-    if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise UsageError(f"{fps} frames per second is no rate")
+    if fps is not None:
+        check_rate(fps)
     if path.is_dir():
         found = _sorted(path)
         if not found:
@@ -75,6 +75,16 @@ def open_video(path: str | Path, *, fps: float | None = None) -> Video:
         capture.release()
     told = rate if np.isfinite(rate) and rate > 0 else None
     return Video(path, fps or told, int(announced) if announced >= 1 else None)
+
+
+def check_rate(fps: float) -> None:
+    """Refuse frames per second that are no rate.
+
+    Raises:
+        UsageError: they are not finite, or not above 0.
+    """
+    if not (np.isfinite(fps) and fps > 0):
+        raise UsageError(f"{fps} frames per second is no rate", next_step="give a number above 0")
 
 
 def _decoded(path: Path, announced: int | None) -> Iterator[NDArray[np.uint8]]:

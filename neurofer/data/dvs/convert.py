@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.data.dvs.params import Params, preset
+from neurofer.data.video import check_rate
 from neurofer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def stream(
     """
     if (fps is None) == (times is None):
         raise UsageError("a frame needs one time", next_step="give either fps or times")
-    if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise UsageError(f"{fps} frames per second is no rate")
+    if fps is not None:
+        check_rate(fps)
     return _stream(frames, fps, times, _pixels(params, seed, thresholds))
 
 

@@ -12,6 +12,7 @@ from neurofer.data import dvs
 from neurofer.data.build import Member, Source
 from neurofer.data.synthetic.dataset import member
 from neurofer.data.synthetic.expression import EXPRESSIONS
+from neurofer.data.video import check_rate
 from neurofer.errors import UsageError
 
 
@@ -39,10 +40,11 @@ def source(
         params: the DVS pixel, or the name of a preset.
 
     Raises:
-        UsageError: no clips, or an unknown preset.
+        UsageError: no clips, a frame rate that is none, or an unknown preset.
     """
     if count < 1:
         raise UsageError(f"a data set of {count} clips", next_step="ask for at least 1")
+    check_rate(fps)
     people = max(1, count // 12) if subjects is None else subjects
     pixel = dvs.preset(params) if isinstance(params, str) else params
     fps, movement = float(fps), float(movement)  # 5 and 5.0 are written alike

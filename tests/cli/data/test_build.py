@@ -44,11 +44,13 @@ def test_another_build_in_the_same_folder_is_refused(cli, built):
     [
         (["--preset", "sharp"], ["there is no DVS preset 'sharp'", "spiking-fer"]),
         (["--clips", "0"], ["--clips"]),
-        (["--fps", "-1"], ["cannot be made", "-1.0 frames per second"]),
+        (["--fps", "-1"], ["-1.0 frames per second is no rate"]),
+        (["--fps", "nan"], ["nan frames per second is no rate"]),
     ],
 )
 def test_what_cannot_be_built_is_one_error(cli, tmp_path, options, words):
     assert cli("data", "build", "synthetic", "--out", tmp_path / "out", *SMALL, *options).is_one_error(*words)
+    assert not (tmp_path / "out").exists()
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path, cli):
