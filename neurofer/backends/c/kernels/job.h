@@ -1,11 +1,12 @@
 /* What the integer layers of the vector builds share. */
 
-/* to = the rows that the events name. Not inlined: the loop needs the registers. */
-NF_APART void nf_sum_direct(nf_block *block, nf_events events, nf_ints64 *to)
+/* to = the rows that the events name. */
+NF_INLINE void nf_sum_direct(nf_block *block, nf_events events, nf_ints64 *to)
 {
     nf_sum_scaled(block, events, 8, NF_DIRECT, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
 }
 
+/* The same, in rarer cases: not inlined. */
 NF_APART void nf_sum_whole(nf_block *block, nf_events events, nf_ints64 *to)
 {
     nf_sum_scaled(block, events, 8, NF_NEAR, nf_no_ints(), to);

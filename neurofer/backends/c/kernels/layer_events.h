@@ -60,7 +60,8 @@ NF_KERNEL void nf_pixel_groups(nf_event_block *block, int32_t y, int32_t x)
     nf_save_membranes(job, &v, block->first, y, x);
 }
 
-/* What is fetched while a block is summed: the next block, the first one for the next tile, or the next layer. */
+/* What is fetched while a block is summed, half a cache line with every few rows: the next block, the first one for the
+   next tile, or the next layer. */
 NF_INLINE nf_block nf_start_block(const nf_tile *tile, int32_t first)
 {
     const nf_layer *layer = tile->layer;
@@ -72,7 +73,7 @@ NF_INLINE nf_block nf_start_block(const nf_tile *tile, int32_t first)
         ahead = (const char *)layer->next;
         bytes = nf_least(layer->next_bytes, bytes);
     }
-    const nf_block block = {nf_block_weights(layer, first), ahead, ahead + bytes, (size_t)lanes / 8, ahead ? 64 : 0,
+    const nf_block block = {nf_block_weights(layer, first), ahead, ahead + bytes, (size_t)lanes / 8, ahead ? 32 : 0,
                             (uint16_t)(8 * rows)};
     return block;
 }
