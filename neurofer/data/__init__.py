@@ -9,7 +9,7 @@ from neurofer.data.arrays import read_npz
 from neurofer.data.copies import without_copies
 from neurofer.data.dataset import Arrays, Dataset, DataSpec
 from neurofer.data.digits import read_digits
-from neurofer.errors import UsageError
+from neurofer.errors import ReadError, UsageError
 
 _INSTALLED = {
     "digits": read_digits,
@@ -27,7 +27,7 @@ def load(spec: DataSpec, path: str | Path | None = None, *, frames: int | None =
 
     Raises:
         UsageError: no path is given and data of that name does not come with neurofer; or arrays that do not fit.
-        ReadError: the file cannot be read.
+        ReadError: there is no such file or folder, or it cannot be read.
     """
     data = _load(spec, path, frames)
     return without_copies(data) if spec.distinct else data
@@ -62,6 +62,8 @@ def _load(spec: DataSpec, path: str | Path | None, frames: int | None) -> Datase
 
 
 def _read(spec: DataSpec, path: Path, frames: int | None) -> Dataset:
+    if not path.exists():
+        raise ReadError("there is no such file or folder", where=str(path), next_step="check the path")
     if frames is not None and path.is_dir():
         from neurofer.data.event_frames import read_recordings
 

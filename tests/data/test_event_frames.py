@@ -137,6 +137,12 @@ def test_an_unfinished_folder_is_not_trained_on(tmp_path):
         load(SPEC, tmp_path, frames=STEPS)
 
 
+def test_a_path_that_is_not_there_is_told_as_such(tmp_path):
+    for name in ("faces", "fer2013"):
+        with pytest.raises(ReadError, match="absent: there is no such file or folder\n  next: check the path"):
+            load(spec(name=name), tmp_path / "absent", frames=STEPS if name == "faces" else None)
+
+
 def test_arrays_cannot_be_augmented(tmp_path):
     np.savez(tmp_path / "frames.npz", x=np.zeros((18, STEPS, 2, 32, 32), np.uint8), y=np.arange(18) % 6)
     for path in (tmp_path / "frames.npz", None):
