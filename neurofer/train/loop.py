@@ -157,7 +157,7 @@ class Run:
         seed = self.recipe.training.seed
         return accuracy(self.module, self.recipe, part, which=self.which, seed=seed, device=self.device)
 
-    def _fit(self, number: int, seen: Callable[[int], None] | None) -> float:
+    def _fit(self, number: int, seen: Callable[[int], None] | None = None) -> float:
         spec = self.recipe.training
         loss_name = spec.loss if self.which == "network" else self.recipe.baseline.loss
         rng = np.random.default_rng([spec.seed, number])
