@@ -124,13 +124,10 @@ def _check_index(index: int, count: int, what: str) -> None:
 
 def _check_domain(program: Program, given: Given) -> None:
     """Check that the values are those that the network was made for; a runtime would take others without a word."""
-    import numpy as np
-
     from neurofer.backends.network import check_inputs
 
     for name, x in check_inputs(program, given.x).items():
-        top = program.domains[name].max
-        if top is not None and (np.any(x != np.round(x)) or x.min() < 0 or x.max() > top):
+        if not program.domains[name].holds(x):
             raise UsageError(
                 f"the input is not {program.domains[name]}",
                 where=name,

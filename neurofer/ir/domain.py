@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 Kind = Literal["binary", "integer", "code", "real"]
 
@@ -28,6 +31,12 @@ class Domain:
         if self.kind != "real" and (top is None or int(top) != top or top < 0):
             raise ValueError(f"a domain of kind {self.kind} needs a whole number as its largest value, not {self.max}")
         object.__setattr__(self, "max", None if top is None else int(top))
+
+    def holds(self, values: NDArray[Any]) -> bool:
+        """Whether all of some values are of this domain: of ``real`` any are, of others whole numbers from 0 to max."""
+        if self.max is None:
+            return True
+        return bool(np.all(values == np.round(values)) and np.all(values >= 0) and np.all(values <= self.max))
 
     def times(self, terms: int) -> Domain:
         """Return the domain of a sum of ``terms`` values of this domain."""

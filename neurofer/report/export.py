@@ -124,10 +124,10 @@ def _record(order: Order, program: Program) -> tuple[Trace, str]:
 def _check_domain(program: Program, x: Array | Mapping[str, Array]) -> None:
     """Check that a sample is what the proof holds for: whole numbers within the declared domain."""
     for name in program.inputs:
-        values, top = np.asarray(x[name] if isinstance(x, Mapping) else x), program.domains[name].max
-        if top is None or np.any(values != np.round(values)) or values.min() < 0 or values.max() > top:
+        values, domain = np.asarray(x[name] if isinstance(x, Mapping) else x), program.domains[name]
+        if domain.max is None or not domain.holds(values):
             raise UsageError(
-                f"the sample is not {program.domains[name]}, for which the proof would hold",
+                f"the sample is not {domain}, for which the proof would hold",
                 where=name,
                 why=f"its values go from {values.min():g} to {values.max():g}",
             )

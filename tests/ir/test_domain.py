@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from neurofer.ir import BINARY, REAL, Domain
@@ -26,6 +27,22 @@ def test_largest_values_belong_to_the_kind():
         Domain("integer")
     with pytest.raises(ValueError, match="whole number"):
         Domain("code", 2.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "binary", "code", "real"),
+    [
+        ([0, 1], True, True, True),
+        ([0, 3], False, True, True),
+        ([0, 4], False, False, True),
+        ([-1, 1], False, False, True),
+        ([0.5], False, False, True),
+        ([], True, True, True),
+    ],
+)
+def test_what_it_holds(values, binary, code, real):
+    domains = (BINARY, Domain("code", 3), REAL)
+    assert [domain.holds(np.array(values)) for domain in domains] == [binary, code, real]
 
 
 def test_text():
