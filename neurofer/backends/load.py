@@ -41,7 +41,7 @@ def load(
         raise UsageError(
             "this is a folder, and load reads a .nir file",
             where=str(path),
-            next_step="give the .nir of a bundle",
+            next_step="give the .nir of a bundle; neurofer run takes bundles of other targets",
         )
     program = serde.read(path, dt=dt, scheme=scheme, steps=steps)
     if backend == "reference":

@@ -175,19 +175,21 @@ def check_inputs(program: Program, inputs: Array | Mapping[str, Array]) -> dict[
 
 
 def _check_input(program: Program, name: str, x: Array) -> Array:
-    shape = program.shapes[name]
+    shape, given = program.shapes[name], list(x.shape)
     constant = program.contract.encoder == "constant"
     if x.dtype.kind not in "biuf":
         raise UsageError("the input holds no real numbers", where=name, why=f"its type is {x.dtype}")
     if constant and x.ndim == len(shape) + 1:
         x = np.broadcast_to(x, (program.contract.steps, *x.shape))
     if x.ndim != len(shape) + 2 or x.shape[2:] != shape:
-        wanted = ["N", *shape] if constant else ["T", "N", *shape]
-        raise UsageError("the input has another shape", where=name, why=f"{list(x.shape)} instead of {wanted}")
+        axes, names = (("N",), "N samples") if constant else (("T", "N"), "T steps of N samples")
+        why = f"{given} instead of [{', '.join(map(str, (*axes, *shape)))}]"
+        raise UsageError("the input has another shape", where=name, why=why, next_step=f"give {names} in that shape")
     if 0 in x.shape[:2]:
-        raise UsageError("the input is empty", where=name, why=f"its shape is {list(x.shape)}")
+        raise UsageError("the input is empty", where=name, why=f"its shape is {given}")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise UsageError("the input holds values that are not finite", where=name)
     if constant and x.strides[0] != 0 and not np.array_equal(x, np.broadcast_to(x[0], x.shape)):
-        raise UsageError("the input changes from step to step", where=name, why="the contract's encoder is constant")
+        why = "the contract's encoder is constant"
+        raise UsageError("the input changes from step to step", where=name, why=why, next_step="give one step of it")
     return x

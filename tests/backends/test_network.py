@@ -32,7 +32,7 @@ X = np.ones((3, 1, 2))
         (EVENTS, np.full((3, 1, 2), "x"), "no real numbers"),
         (EVENTS, X * 1j, "no real numbers"),
         (CONSTANT, np.arange(6.0).reshape(3, 1, 2), "changes from step to step"),
-        (CONSTANT, np.ones((1, 3)), r"\['N', 2\]"),
+        (CONSTANT, np.ones((1, 3)), r"\[1, 3\] instead of \[N, 2\]\n  next: give N samples"),
         (TWO, X, "missing"),
         (TWO, {"a": X}, "missing"),
         (TWO, {"a": X, "b": X, "c": X}, "no Input nodes"),
