@@ -179,7 +179,7 @@ def _compile(home: Path, draft: Path, build: Build) -> Path:
     raise CompilerError(
         "the compiler refused what was generated",
         where=str(build.compiler),
-        why=f"exit code {said.code}\n{said.complaint(_QUOTED)}",
+        why=f"exit code {said.code}\n{said.complaint(_QUOTED)}" if said.code else "it left no library",
         next_step=f"try another compiler (CC), or report it; it was called as: {shlex.join(build.compiler.command)} "
         + shlex.join(arguments),
     )

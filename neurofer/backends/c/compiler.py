@@ -59,7 +59,8 @@ def find() -> Compiler:
     """Return the compiler to use.
 
     Raises:
-        MissingPackageError: there is none; the ways to get one are named. Or `CC` names one that does not answer.
+        MissingPackageError: there is none; the ways to get one are named. Or `CC` names one that does not answer, or
+            none at all.
     """
     chosen = os.environ.get("CC", "").strip()
     if not chosen:
@@ -67,7 +68,13 @@ def find() -> Compiler:
         if found is None:
             raise MissingPackageError("there is no C compiler", next_step=_WAYS)
         return found
-    first, *rest = shlex.split(chosen)
+    try:
+        first, *rest = shlex.split(chosen)
+    except ValueError as error:
+        why = f"{chosen!r}: {error}"
+        raise MissingPackageError(
+            "CC names no C compiler", why=why, next_step="close its quotes, or unset it"
+        ) from error
     command = (str(Path(first).absolute()) if os.sep in first else first, *rest)  # it will work in another folder
     version = _version(command)
     if version is None:

@@ -76,6 +76,12 @@ def test_cc_that_names_none_is_no_reason_to_take_another(tmp_path, monkeypatch, 
         compilers.find()
 
 
+def test_quotes_of_cc_that_are_not_closed_are_told(monkeypatch):
+    monkeypatch.setenv("CC", "'gcc")
+    with pytest.raises(MissingPackageError, match=r"CC names no C compiler: .*No closing quotation\n  next: close"):
+        compilers.find()
+
+
 def test_flags_contract_nothing_and_name_the_cpu(each_compiler):
     native, oldest = compilers.flags(each_compiler), compilers.flags(each_compiler, cpu="any")
     assert {"-O3", "-std=c99", "-ffp-contract=off"} <= set(native) & set(oldest)
