@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurofer.backends.c.emit_calls import calls, places, signature
+from neurofer.backends.c.emit_calls import arrays, calls, places, signature
 from neurofer.backends.c.emit_compute import compute
 from neurofer.backends.c.emit_describe import described
 from neurofer.backends.c.emit_function import Function, Pool
@@ -163,6 +163,7 @@ def _header(plan: Plan, name: str) -> str:
         sequence=plan.state(only_sequence=True) // 8,
         step=step,
         arguments=signature(plan),
+        arrays=arrays(plan),
         length=max(8, plan.flash // 8),
     )
 
@@ -193,8 +194,9 @@ _HEADER = """\
    Give `{name}_state` room, call {name}_init once, then {name}_sequence for {big}_STEPS steps of a sample at once, or
    {name}_step for one step after another: at most {big}_STEPS of them before {name}_init starts the next sample.
    With -DMODEL_ONLY_SEQUENCE there is no {name}_step, and the state is often a fraction.
-   Nothing is allocated, and nothing but the state is written. Inputs and outputs are arrays in the order of the
-   program's dimensions: [channels, height, width] for a step, [steps, channels, height, width] for a sequence. */
+   Nothing is allocated, and nothing but the state is written. A sequence takes and gives arrays with one step behind
+   the other; those of a step are, as [channels, height, width]:
+{arrays} */
 #ifndef {big}_H
 #define {big}_H
 

@@ -17,6 +17,20 @@ def signature(plan: Plan) -> str:
     return "".join([*given, *(f", {C_TYPES[port.type]} *{port.identifier}{leaving}" for port in outputs)])
 
 
+def arrays(plan: Plan) -> str:
+    """Return what the arrays of a step are, a line each, for a comment."""
+    return "\n".join(
+        f"     {port.identifier}{end}: {_told(plan, port)}" for ports, end in _ends(plan) for port in ports
+    )
+
+
+def _told(plan: Plan, port: Port) -> str:
+    shape = ", ".join(map(str, port.shape))
+    unit = f", in units of 2^{-port.exponent}" if port.exponent else ""
+    once = ", the same in every step: a sequence takes it once" if port.static else ""
+    return f"{plan.program.domains[port.name]} [{shape}]{unit}{once}"
+
+
 def places(plan: Plan, name: str) -> str:
     """Return the constants that say where buffers lie."""
     kinds = [("STEP", False)] + ([("SEQUENCE", True)] if plan.sequence == "layers" else [])

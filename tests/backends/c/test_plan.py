@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from neurofer.backends.c.emit import sources
 from neurofer.backends.c.plan import plan
 from neurofer.backends.c.plan_layout import Layout, layout_of
 from neurofer.backends.c.plan_memory import HEADER, used
@@ -208,6 +209,21 @@ def test_names_are_identifiers_of_their_own():
 
 
 # refusals
+
+
+def test_the_header_tells_what_each_array_holds():
+    told = sources(cases.CASES["many ports"]()).header.split("[channels, height, width]:\n")[1].split(" */")[0]
+    assert told.splitlines() == [
+        "     spikes_2_in: binary [3, 4, 4]",
+        "     image_in: code 0..255 [3, 4, 4]",
+        "     wide_in: code 0..1000 [3, 4, 4]",
+        "     out_out: binary [4, 4, 4]",
+        "     sum_out: real [4, 4, 4]",
+        "     values_out: real [3], in units of 2^-2",
+        "     floats_out: real [4, 4, 4]",
+    ]
+    constant = sources(cases.CASES["constant image"]()).header
+    assert "     input_in: code 0..255 [2, 6, 6], the same in every step: a sequence takes it once\n" in constant
 
 
 def test_all_that_has_no_form_in_c_is_refused_at_once():
