@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from neurofer.backends.c.emit_function import Function, Pool, fields
 from neurofer.backends.c.emit_neuron import literal
+from neurofer.backends.c.plan_arithmetic import Number
 from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_neuron import Value
 from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Constant, Fused, PoolSpikes
@@ -28,10 +29,12 @@ class _Neurons:
 
     stage: Fused
     pool: Pool
+    lines: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.lines: list[str] = []
-        self.number = self.stage.arithmetic.number
+    @property
+    def number(self) -> Number:
+        """Type of the sums."""
+        return self.stage.arithmetic.number
 
     def value(self, name: str, value: Value) -> str:
         """Return the initialiser of a coefficient: a pointer and its strides."""

@@ -56,11 +56,5 @@ class Layout:
 
 def layout_of(shape: Shape) -> Layout:
     """Return the grid of a shape: ``[n]`` is one pixel, ``[C, L]`` one row, further dimensions lengthen the height."""
-    match shape:
-        case ():
-            return Layout(1)
-        case (channels,):
-            return Layout(channels)
-        case (channels, *rest):
-            return Layout(channels, math.prod(rest[:-1]), rest[-1])
-    raise AssertionError
+    channels, *rest = shape or (1,)
+    return Layout(channels, math.prod(rest[:-1]), rest[-1]) if rest else Layout(channels)
