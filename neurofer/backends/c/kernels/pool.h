@@ -16,18 +16,36 @@ NF_INLINE nf_span nf_pool_span(const nf_pool *pool, int32_t width, int32_t x)
     return span;
 }
 
+/* ORs `columns` neighbouring pixels of `words` words to each of the output pixels from `x` on, before `end`. */
+NF_INLINE void nf_pool_columns(const uint64_t *from, int32_t words, int32_t columns, int32_t step, int32_t x, int32_t end,
+                               uint64_t *to)
+{
+    for (; x < end; x++, from += step * words)
+        for (int32_t i = 0; i < words; i++) {
+            uint64_t bits = to[x * words + i];
+            for (int32_t column = 0; column < columns; column++)
+                bits |= from[column * words + i];
+            to[x * words + i] = bits;
+        }
+}
+
 /* Pixels of whole words. */
 NF_INLINE void nf_pool_words(const uint64_t *from, nf_shape in, nf_shape shape, const nf_pool *pool, uint64_t *to)
 {
-    const int32_t words = in.channels / 64;
-    for (int32_t x = 0; x < shape.width; x++) {
+    const int32_t words = in.channels / 64, step = pool->stride_x;
+    for (int32_t x = 0; x < shape.width;) {
         const nf_span span = nf_pool_span(pool, in.width, x);
-        for (int32_t i = 0; i < words; i++, to++) {
-            uint64_t bits = *to;
-            for (int32_t from_x = span.low; from_x < span.high; from_x++)
-                bits |= from[from_x * words + i];
-            *to = bits;
-        }
+        const uint64_t *first = from + span.low * words;
+        /* Pixels whose windows lie within the row are computed together. */
+        const int32_t whole = span.high - span.low == pool->kernel_x, room = whole ? (in.width - span.high) / step : 0;
+        const int32_t end = nf_least(x + 1 + room, shape.width);
+        if (whole && pool->kernel_x == 2 && words == 1) /* known to the compiler: no inner loops */
+            nf_pool_columns(first, 1, 2, step, x, end, to);
+        else if (whole && pool->kernel_x == 3 && words == 1)
+            nf_pool_columns(first, 1, 3, step, x, end, to);
+        else
+            nf_pool_columns(first, words, span.high - span.low, step, x, end, to);
+        x = end;
     }
 }
 
