@@ -11,6 +11,7 @@ _C = (
     *("sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while"),
     *("int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint32_t", "uint64_t", "ptrdiff_t", "size_t"),
     *("memset", "memcpy", "null", "asm", "linux", "unix", "i386"),
+    *("bool", "true", "false", "nullptr", "typeof", "alignas", "alignof", "constexpr", "thread_local"),
 )
 _OURS = (
     *("weights", "steps", "start", "state", "drive", "drive_t", "bias", "late", "first", "marks", "spikes", "count"),
@@ -32,8 +33,9 @@ class Names:
     def fresh(self, wanted: str) -> str:
         """Return an identifier of its own that resembles ``wanted``."""
         stem = re.sub(r"\W", "_", wanted, flags=re.ASCII).strip("_") or "node"
-        stem = f"n{stem}" if stem[0].isdigit() else stem
-        if re.search(r"(_in|_out|_\d+)$", stem):  # so end names of the generated functions
+        if stem[0].isdigit() or stem.lower().startswith("nf_"):  # so begin names of the kernels
+            stem = f"n{stem}"
+        if re.search(r"(_in|_out|_\d+|_MIN|_MAX)$", stem):  # so end names of the generated functions, and of <stdint.h>
             stem += "_"
         name, count = stem, 2
         while name.lower() in self.given:

@@ -178,6 +178,7 @@ def pooled():
 def odd_names():
     """Names that C does not take, or that differ in case alone."""
     names = ["x", "for", "1", "a b", "A", "a", "é", "drive_t", "x_in", "window_0", "in[0]", '"*/', "steps", "y_c"]
+    names += ["nf_gather", "NF_BYTES", "INT32_MAX", "true"]
     r = rng()
     nodes = {names[0]: n.Input((4,), BINARY)}
     for name in names[1:]:
