@@ -41,24 +41,49 @@ NF_INLINE int32_t nf_dense_words(const nf_layer *layer, const nf_source *source)
     return inputs / 8 + nf_window_rows(layer) * 8;
 }
 
+/* Writes 64 bytes for each of `words` words: how many of the `terms` rows have the bit. */
+NF_INLINE void nf_expand_words(const uint64_t *const *rows, int32_t terms, int32_t words, uint8_t *to)
+{
+    for (int32_t i = 0; i < words; i++, to += 64) {
+        __m512i sum = _mm512_setzero_si512();
+        for (int32_t term = 0; term < terms; term++)
+            sum = _mm512_sub_epi8(sum, _mm512_movm_epi8(rows[term][i]));
+        _mm512_store_si512(to, sum);
+    }
+}
+
 /* Writes the inputs of the rows of outputs from `first_row` on. */
 NF_KERNEL void nf_expand(const nf_layer *layer, const nf_source *source, const nf_inputs *inputs, int32_t first_row)
 {
-    const int32_t words = layer->in.channels / 64;
+    const int32_t border = nf_least(layer->pad_x, inputs->width), channels = layer->in.channels;
+    const int32_t used = nf_least(inputs->width - border, layer->in.width); /* columns of the image */
+    const int32_t left = border * channels, right = inputs->row - left - used * channels;
     for (int32_t row = 0; row < source->steps * inputs->height; row++) {
         const int32_t t = row / inputs->height, y = first_row * layer->stride_y - layer->pad_y + row % inputs->height;
         uint8_t *to = inputs->bytes + row * inputs->row;
+        const uint64_t *rows[NF_TERMS];
         if (y < 0 || y >= layer->in.height) {
             memset(to, 0, (size_t)inputs->row);
             continue;
         }
-        for (int32_t x = -layer->pad_x; x < inputs->width - layer->pad_x; x++)
-            for (int32_t word = 0; word < words; word++, to += 64) {
-                __m512i sum = _mm512_setzero_si512();
-                for (int32_t term = 0; term < source->terms && x >= 0 && x < layer->in.width; term++)
-                    sum = _mm512_sub_epi8(sum, _mm512_movm_epi8(nf_row(source, term, t, y)[x * words + word]));
-                _mm512_store_si512(to, sum);
-            }
+        for (int32_t term = 0; term < source->terms; term++)
+            rows[term] = nf_row(source, term, t, y);
+        memset(to, 0, (size_t)left);
+        memset(to + inputs->row - right, 0, (size_t)right);
+        const int32_t words = used * channels / 64;
+        switch (source->terms) { /* known to the compiler: no inner loop */
+        case 1:
+            nf_expand_words(rows, 1, words, to + left);
+            break;
+        case 2:
+            nf_expand_words(rows, 2, words, to + left);
+            break;
+        case 3:
+            nf_expand_words(rows, 3, words, to + left);
+            break;
+        default:
+            nf_expand_words(rows, source->terms, words, to + left);
+        }
     }
 }
 
