@@ -37,7 +37,9 @@ NF_INLINE nf_sums64 nf_no_sums(void)
 
 NF_INLINE nf_sums64 nf_plus(nf_sums64 a, nf_sums64 b)
 {
-    const nf_sums64 sums = {_mm512_add_epi16(a.even, b.even), _mm512_add_epi16(a.odd, b.odd)};
+    nf_sums64 sums = {_mm512_add_epi16(a.even, b.even), _mm512_add_epi16(a.odd, b.odd)};
+    /* Keeps the compiler from making one chain of several, and from doing all even outputs first. */
+    __asm__("" : "+v"(sums.even), "+v"(sums.odd));
     return sums;
 }
 
@@ -81,31 +83,44 @@ NF_INLINE nf_pair_sum nf_add_bytes(nf_pair_sum sum, const uint8_t *row)
     return sum;
 }
 
+/* Rows go to four sums by turns: additions take two cycles. */
+typedef struct {
+    nf_pair_sum part[4];
+} nf_pair_sums;
+
+NF_INLINE nf_pair_sum nf_whole_sum(const nf_pair_sums *sums)
+{
+    const nf_pair_sum *part = sums->part;
+    const nf_pair_sum sum = {
+        _mm512_add_epi16(_mm512_add_epi16(part[0].words, part[1].words), _mm512_add_epi16(part[2].words, part[3].words)),
+        _mm512_add_epi16(_mm512_add_epi16(part[0].highs, part[1].highs), _mm512_add_epi16(part[2].highs, part[3].highs))};
+    return sum;
+}
+
 /* The sums of `rows` rows: the odd outputs are the high bytes, the even ones the words less 256 times those, each less
    128 a row. Exact for up to 256 rows of weights from -128 to 127, whatever the words do in between: 256 * -128 =
    -2^15 and 256 * 127 < 2^15. */
-NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum a, nf_pair_sum b, int32_t rows)
+NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
 {
-    const __m512i bias = _mm512_set1_epi16((int16_t)(128 * rows)), highs = _mm512_add_epi16(a.highs, b.highs);
-    const __m512i words = _mm512_add_epi16(a.words, b.words);
-    const nf_sums64 sums = {_mm512_sub_epi16(_mm512_sub_epi16(words, _mm512_slli_epi16(highs, 8)), bias),
-                            _mm512_sub_epi16(highs, bias)};
+    const __m512i bias = _mm512_set1_epi16((int16_t)(128 * rows));
+    const nf_sums64 sums = {_mm512_sub_epi16(_mm512_sub_epi16(sum.words, _mm512_slli_epi16(sum.highs, 8)), bias),
+                            _mm512_sub_epi16(sum.highs, bias)};
     return sums;
 }
 
-/* Adds the rows that 4 entries name, by turns to two sums: additions take two cycles. */
-NF_INLINE void nf_add_four(nf_pair_sum *a, nf_pair_sum *b, const uint8_t *weights, uint64_t entries, size_t scale)
+/* Adds the rows that 4 entries name. */
+NF_INLINE void nf_add_four(nf_pair_sums *sums, const uint8_t *weights, uint64_t entries, size_t scale)
 {
-    *a = nf_add_bytes(*a, weights + (entries & 0xffff) * scale);
-    *b = nf_add_bytes(*b, weights + (entries >> 16 & 0xffff) * scale);
-    *a = nf_add_bytes(*a, weights + (entries >> 32 & 0xffff) * scale);
-    *b = nf_add_bytes(*b, weights + (entries >> 48) * scale);
+    sums->part[0] = nf_add_bytes(sums->part[0], weights + (entries & 0xffff) * scale);
+    sums->part[1] = nf_add_bytes(sums->part[1], weights + (entries >> 16 & 0xffff) * scale);
+    sums->part[2] = nf_add_bytes(sums->part[2], weights + (entries >> 32 & 0xffff) * scale);
+    sums->part[3] = nf_add_bytes(sums->part[3], weights + (entries >> 48) * scale);
 }
 
-NF_INLINE void nf_add_eight(nf_pair_sum *a, nf_pair_sum *b, const uint8_t *weights, __m128i entries, size_t scale)
+NF_INLINE void nf_add_eight(nf_pair_sums *sums, const uint8_t *weights, __m128i entries, size_t scale)
 {
-    nf_add_four(a, b, weights, (uint64_t)_mm_cvtsi128_si64(entries), scale);
-    nf_add_four(a, b, weights, (uint64_t)_mm_extract_epi64(entries, 1), scale);
+    nf_add_four(sums, weights, (uint64_t)_mm_cvtsi128_si64(entries), scale);
+    nf_add_four(sums, weights, (uint64_t)_mm_extract_epi64(entries, 1), scale);
 }
 
 NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
@@ -124,15 +139,16 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
     const uint16_t *end = entries + (count & ~7);
     const char *ahead = block->ahead;
     const ptrdiff_t step = block->ahead_step;
-    nf_pair_sum a = {_mm512_setzero_si512(), _mm512_setzero_si512()}, b = a;
+    const nf_pair_sum none = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    nf_pair_sums sums = {{none, none, none, none}};
     for (; entries < end; entries += 8, ahead += step) {
         if (how == NF_DIRECT) {
             uint64_t fours[2];
             memcpy(fours, entries, sizeof fours);
-            nf_add_four(&a, &b, weights, fours[0], scale);
-            nf_add_four(&a, &b, weights, fours[1], scale);
+            nf_add_four(&sums, weights, fours[0], scale);
+            nf_add_four(&sums, weights, fours[1], scale);
         } else {
-            nf_add_eight(&a, &b, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
+            nf_add_eight(&sums, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
         }
         _mm_prefetch(ahead, _MM_HINT_T1);
         for (int32_t i = 0; how == NF_FAR && i < 8; i++)
@@ -143,13 +159,13 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
         const int32_t zeros = block->zero_row + (how == NF_DIRECT ? first : 0);
         const __mmask8 used = (__mmask8)((1u << (count & 7)) - 1);
         const __m128i pad = _mm_set1_epi16((int16_t)zeros), last = nf_eight_entries(entries);
-        nf_add_eight(&a, &b, weights, _mm_mask_sub_epi16(pad, used, last, base), scale);
+        nf_add_eight(&sums, weights, _mm_mask_sub_epi16(pad, used, last, base), scale);
         count = (count + 7) & ~7;
     } else {
         for (int32_t i = 0; i < (count & 7); i++)
-            a = nf_add_bytes(a, weights + (uint16_t)(entries[i] - first) * scale);
+            sums.part[0] = nf_add_bytes(sums.part[0], weights + (uint16_t)(entries[i] - first) * scale);
     }
-    return nf_unpaired(a, b, count);
+    return nf_unpaired(nf_whole_sum(&sums), count);
 }
 
 /* to = drive + the rows that the events name. */
