@@ -7,13 +7,17 @@ from neurofer.backends.c import compiler as compilers
 COMPILERS = list(compilers.all_found())
 
 
-@pytest.fixture(scope="session", autouse=True)
-def session_cache(tmp_path_factory):
-    """One cache for all of these tests, and not the user's."""
-    folder = tmp_path_factory.mktemp("cache")
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def session_cache(kept):
+    """One cache for all of these tests, and not the user's; the tests of other rooms keep theirs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUROFER_CACHE", str(folder))
-        patch.setenv("ZIG_GLOBAL_CACHE_DIR", str(folder / "zig"))  # what it compiles for itself takes it seconds
+        patch.setenv("NEUROFER_CACHE", str(kept))
+        patch.setenv("ZIG_GLOBAL_CACHE_DIR", str(kept / "zig"))  # what it compiles for itself takes it seconds
         yield
 
 
