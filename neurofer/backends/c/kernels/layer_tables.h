@@ -5,16 +5,22 @@
 
 typedef struct {
     int32_t bits, groups; /* of a row of the window: inputs in a group, groups */
-    int32_t stride;       /* of a group's sums: not a power of two, lest the first ones all fall into one cache set */
+    int32_t stride;       /* of a group's sums */
     nf_sums64 *sums;      /* [kernel_y][groups][stride] */
 } nf_tables;
+
+/* Not a power of two, lest the first sums of all groups fall into one cache set. */
+NF_INLINE int32_t nf_tables_stride(int32_t bits)
+{
+    return (1 << bits) + 5;
+}
 
 NF_INLINE nf_tables nf_tables_layout(const nf_layer *layer)
 {
     const int32_t inputs = layer->kernel_x * layer->in.channels;
     const int32_t groups = (inputs + NF_TABLE_BITS - 1) / NF_TABLE_BITS;
     const int32_t bits = (inputs + groups - 1) / groups;
-    const nf_tables tables = {bits, groups, (1 << bits) + 5, NULL};
+    const nf_tables tables = {bits, groups, nf_tables_stride(bits), NULL};
     return tables;
 }
 
@@ -25,10 +31,11 @@ NF_KERNEL void nf_fill_tables(const nf_layer *layer, const nf_tables *tables, co
     nf_sums64 *sums = tables->sums;
     for (int32_t ky = 0; ky < layer->kernel_y; ky++)
         for (int32_t group = 0; group < tables->groups; group++, sums += tables->stride) {
-            const int32_t first = group * tables->bits, width = nf_least(tables->bits, inputs - first);
             sums[0] = nf_no_sums();
-            for (int32_t i = 0; i < width; i++) {
-                const nf_sums64 row = nf_row_sums(weights + (size_t)(ky * inputs + first + i) * row_bytes);
+            for (int32_t i = 0; i < tables->bits; i++) {
+                const int32_t input = group * tables->bits + i; /* behind the row of the window: adds nothing */
+                const uint8_t *weight = weights + (size_t)(ky * inputs + input) * row_bytes;
+                const nf_sums64 row = input < inputs ? nf_row_sums(weight) : nf_no_sums();
                 for (int32_t low = 0; low < 1 << i; low++)
                     sums[low + (1 << i)] = nf_plus(sums[low], row);
             }
@@ -81,44 +88,66 @@ NF_INLINE uint64_t nf_word_at(const uint8_t *bytes)
     return word;
 }
 
-/* The sums of a window whose first row of bits starts at bit `first` of `row`. */
-NF_INLINE nf_sums64 nf_window_tables(const nf_layer *layer, const nf_tables *tables, const uint64_t *row, int32_t words,
-                                     int32_t first, int32_t groups)
+/* The sizes on which the work of a window depends; where they are known to the compiler, it is without loops. */
+typedef struct {
+    int32_t kernel_y, groups, bits, terms;
+} nf_lookups;
+
+/* The sums of a window whose first row of bits starts at bit `shift` of `from`; the next row is `down` bytes behind. */
+NF_INLINE nf_sums64 nf_window_tables(const nf_tables *tables, nf_lookups lookups, const uint8_t *from, int32_t down,
+                                     int32_t shift)
 {
-    const int32_t bits = tables->bits, down = words * layer->dilation_y * 8, kernel_y = layer->kernel_y;
-    const uint64_t mask = ((uint64_t)1 << layer->kernel_x * layer->in.channels) - 1;
-    const uint64_t index = ((uint64_t)1 << bits) - 1;
+    const int32_t stride = nf_tables_stride(lookups.bits);
+    const size_t index = ((size_t)1 << lookups.bits) - 1;
     const nf_sums64 *table = tables->sums;
-    const uint8_t *from = (const uint8_t *)row + (first >> 3);
     nf_sums64 sums = nf_no_sums(), others = sums; /* two chains of additions */
-    for (int32_t ky = 0; ky < kernel_y; ky++, from += down) {
-        uint64_t window = nf_word_at(from) >> (first & 7) & mask;
+    for (int32_t ky = 0; ky < lookups.kernel_y; ky++, from += down) {
+        const uint64_t window = nf_word_at(from) >> shift;
         sums = nf_plus(sums, table[window & index]);
-        table += tables->stride;
-        for (int32_t group = 1; group < groups; group++, table += tables->stride)
-            others = nf_plus(others, table[(window >>= bits) & index]);
+        table += stride;
+        for (int32_t group = 1; group < lookups.groups; group++, table += stride)
+            others = nf_plus(others, table[window >> group * lookups.bits & index]);
     }
     return nf_plus(sums, others);
 }
 
 /* One row of outputs of a block. */
 NF_INLINE void nf_row_tables(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
-                             const nf_padded *padded, int32_t first, int32_t y, int32_t groups)
+                             const nf_padded *padded, int32_t first, int32_t y, nf_lookups lookups)
 {
     const nf_layer *layer = job->layer;
-    const int32_t step = layer->stride_x * layer->in.channels;
+    const int32_t step = layer->stride_x * layer->in.channels, down = padded->words * layer->dilation_y * 8;
+    const ptrdiff_t plane = (ptrdiff_t)padded->height * padded->words * 8;
+    const uint8_t *rows = (const uint8_t *)(padded->rows + y * layer->stride_y * padded->words);
     for (int32_t x = 0; x < layer->out.width; x++) {
         nf_ints64 v = nf_load_membranes(job, neurons, first, y, x);
-        const uint64_t *row = padded->rows + y * layer->stride_y * padded->words;
+        const uint8_t *row = rows + (x * step >> 3);
         for (int32_t t = 0; t < job->steps; t++) {
             nf_sums64 sums = nf_no_sums();
-            for (int32_t term = 0; term < padded->terms; term++, row += padded->height * padded->words)
-                sums = nf_plus(sums, nf_window_tables(layer, tables, row, padded->words, x * step, groups));
+            for (int32_t term = 0; term < lookups.terms; term++, row += plane)
+                sums = nf_plus(sums, nf_window_tables(tables, lookups, row, down, x * step & 7));
             const nf_ints64 drive = nf_plus_sums(nf_no_ints(), sums);
             nf_put_block(layer->out, job->out, t, y, x, first, nf_fire64(neurons, &drive, &v));
         }
         nf_save_membranes(job, &v, first, y, x);
     }
+}
+
+/* 7x7 windows of events of two polarities, the neurons plain. */
+NF_APART void nf_row_tables7(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
+                             const nf_padded *padded, int32_t first, int32_t y)
+{
+    const nf_lookups lookups = {7, 2, 7, 1};
+    nf_neurons64 plain = *neurons;
+    plain.plain = 1;
+    nf_row_tables(job, tables, &plain, padded, first, y, lookups);
+}
+
+NF_APART void nf_row_tables_any(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
+                                const nf_padded *padded, int32_t first, int32_t y)
+{
+    const nf_lookups lookups = {job->layer->kernel_y, tables->groups, tables->bits, padded->terms};
+    nf_row_tables(job, tables, neurons, padded, first, y, lookups);
 }
 
 NF_INLINE int32_t nf_tables_words(const nf_layer *layer, const nf_source *source)
@@ -143,10 +172,11 @@ NF_KERNEL void nf_layer_tables(const void *with, const nf_layer *layer, const nf
     for (int32_t first = part.first; first < part.end; first += 64) {
         const nf_neurons64 neurons = nf_load_neurons(job->neuron, first, nf_least(64, layer->out.channels - first));
         nf_fill_tables(layer, &tables, nf_block_weights(layer, first), (size_t)nf_block_lanes(layer, first));
+        const int32_t seven = layer->kernel_y == 7 && layer->kernel_x * layer->in.channels == 14 && source->terms == 1;
         for (int32_t y = part.first_row; y < part.end_row; y++)
-            if (tables.groups == 2) /* known to the compiler: no inner loop */
-                nf_row_tables(job, &tables, &neurons, &padded, first, y, 2);
+            if (seven && neurons.plain)
+                nf_row_tables7(job, &tables, &neurons, &padded, first, y);
             else
-                nf_row_tables(job, &tables, &neurons, &padded, first, y, tables.groups);
+                nf_row_tables_any(job, &tables, &neurons, &padded, first, y);
     }
 }
