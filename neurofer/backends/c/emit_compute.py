@@ -8,7 +8,7 @@ from textwrap import indent
 
 from neurofer.backends.c.emit_function import Function, Pool
 from neurofer.backends.c.emit_neuron import Body, described, literal
-from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Compute, Port, Term
+from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Compute, Port, Term, reads
 
 _BITS = 32
 """Spikes that are gathered before they are put into a plane: a word of small processors."""
@@ -45,7 +45,7 @@ def compute(stage: Compute, pool: Pool) -> Function:
         f"stage_{_stem(stage)}",
         described(stage),
         lines,
-        reads=tuple(dict.fromkeys(stage.reads)),
+        reads=tuple(dict.fromkeys(reads(stage))),
         writes=(*((stage.out,) if isinstance(stage.out, Buffer) else ()), stage.scratch),
         gives=(stage.out,) if isinstance(stage.out, Port) else (),
         kept=[buffer for buffer in (stage.membrane, stage.current) if buffer is not None],

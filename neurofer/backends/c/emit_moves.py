@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurofer.backends.c.emit_function import Function, Pool
 from neurofer.backends.c.emit_neuron import literal
-from neurofer.backends.c.plan_stages import C_TYPES, Enter, Join, Keep, Late, Reorder, Window
+from neurofer.backends.c.plan_stages import C_TYPES, Enter, Join, Keep, Late, Reorder, Window, reads
 
 
 def enter(stage: Enter, pool: Pool) -> Function:
@@ -38,8 +38,8 @@ def join(stage: Join, pool: Pool) -> Function:
             name = pool.kernels.call("place_value" if graded else "place_bits", s=out.type, **graded)
             one = literal(unit, out.type)
             lines.append(f"{name}(&part_{k}, {one}, {place}, {grid.width}, {grid.channels}, {out.name});")
-    reads = tuple(dict.fromkeys(stage.reads))
-    return Function(f"stage_{out.name}", f"{stage.node}: {grid}, joined", lines, reads=reads, writes=(out,))
+    parts = tuple(dict.fromkeys(reads(stage)))
+    return Function(f"stage_{out.name}", f"{stage.node}: {grid}, joined", lines, reads=parts, writes=(out,))
 
 
 def late(stage: Late, pool: Pool) -> Function:

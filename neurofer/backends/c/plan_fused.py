@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from neurofer.backends.c import rows
+from neurofer.backends.c.plan_arithmetic import Number
 from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_neuron import Update
-from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Fused, Term
+from neurofer.backends.c.plan_stages import Buffer, Compute, Constant, Fused, Term, reads
 from neurofer.ir import nodes as n
 from neurofer.passes.lattice_value import MANTISSA
 from neurofer.passes.proof import first
@@ -26,25 +27,15 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
     A layer has no groups, and weights of 8 bits or float32; its neurons have no synaptic current, and in integers
     one leak for all and a gain that is a power of two.
     """
-    terms, update = stage.terms, stage.update
-    if not isinstance(stage.what, n.Neuron) or update is None or update.theta is None or stage.membrane is None:
+    terms, update, sums = stage.terms, stage.update, stage.bias
+    if not isinstance(stage.what, n.Neuron) or update is None or stage.membrane is None:
         return None
-    if (
-        not _one_layer(terms)
-        or stage.number == "i64"
-        or update.syn_leak is not None
-        or not isinstance(stage.out, Buffer)
-    ):
+    if not isinstance(stage.out, Buffer) or not _one_layer(terms) or not _takes(stage.number, update):
         return None
     weight = terms[0].weight
     if weight is None or weight.type not in ("i8", "f32"):
         return None
-    sums = stage.bias
     if stage.number == "i32":
-        if not isinstance(update.leak, int) or not isinstance(update.gain, int) or update.gain < 1:
-            return None
-        if update.gain & (update.gain - 1):
-            return None
         update, sums = _with_bias(update, sums, stage.layout.channels), None
     packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1), small=small)  # [y, x, in, out] -> [out, in, y, x]
     return Fused(
@@ -52,7 +43,7 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
         terms[0].node,
         stage.what,
         stage.arithmetic,
-        stage.reads,
+        reads(stage),
         terms[0].window,
         Constant(weight.name, packed.data, "u8" if weight.type == "i8" else "f32"),
         packed.by_column,
@@ -75,7 +66,7 @@ def wide(stage: Compute) -> bool:
 
 def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
     """Return the room in which a kernel works."""
-    grid, out, window = stage.reads[0].layout, stage.layout, stage.terms[0].window
+    grid, out, window = reads(stage)[0].layout, stage.layout, stage.terms[0].window
     sizes = rows.Window(
         window.kernel,
         window.stride,
@@ -106,6 +97,16 @@ def _one_layer(terms: Sequence[Term]) -> bool:
         and all(plane.type == "bits" for plane in planes)
         and len({plane.slots for plane in planes}) == 1
     )
+
+
+def _takes(number: Number, update: Update) -> bool:
+    """Whether the kernels have neurons of this kind."""
+    if number == "i64" or update.theta is None or update.syn_leak is not None:
+        return False
+    if number == "f32":
+        return True
+    leak, gain = update.leak, update.gain
+    return isinstance(leak, int) and isinstance(gain, int) and gain >= 1 and gain & (gain - 1) == 0
 
 
 def _with_bias(update: Update, bias: Constant | None, channels: int) -> Update:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from neurofer.backends.c.plan_stages import Buffer, Compute, Fused, Late, Stage
+from neurofer.backends.c.plan_stages import Buffer, Compute, Fused, Late, Stage, reads
 
 ALIGNMENT = 64
 """Bytes to whose multiples buffers are aligned, counted from the state's begin."""
@@ -74,7 +74,7 @@ def _items(stages: Sequence[Stage], steps: int, *, layers: bool, kept: frozenset
 
 def used(stage: Stage, *, layers: bool) -> list[Buffer]:
     """Return every buffer that a stage touches."""
-    found = [*stage.reads]
+    found = [*reads(stage)]
     if isinstance(stage.out, Buffer):
         found.append(stage.out)
     memory: list[Buffer | None] = []

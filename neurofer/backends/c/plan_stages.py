@@ -165,11 +165,6 @@ class Compute:
         """Type of the drive and the membrane."""
         return self.arithmetic.number
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return tuple(term.source.buffer for term in self.terms)
-
 
 @dataclass(frozen=True)
 class Enter:
@@ -179,11 +174,6 @@ class Enter:
     port: Port
     out: Buffer
     static: bool = False
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads: none."""
-        return ()
 
 
 @dataclass(frozen=True)
@@ -223,11 +213,6 @@ class Fused:
     membrane: Buffer
     static: bool = False
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return self.sources
-
 
 @dataclass(frozen=True)
 class PoolSpikes:
@@ -239,11 +224,6 @@ class PoolSpikes:
     out: Buffer
     static: bool = False
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return self.sources
-
 
 @dataclass(frozen=True)
 class Join:
@@ -253,11 +233,6 @@ class Join:
     parts: tuple[tuple[Buffer, tuple[int, int, int], int], ...]
     out: Buffer
     static: bool = False
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return tuple(part[0] for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -271,11 +246,6 @@ class Late:
     out: Buffer
     static: bool = False
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return (self.source,)
-
 
 @dataclass(frozen=True)
 class Reorder:
@@ -285,11 +255,6 @@ class Reorder:
     source: Buffer
     out: Buffer
     static: bool = False
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return (self.source,)
 
 
 @dataclass(frozen=True)
@@ -301,10 +266,20 @@ class Keep:
     out: Buffer
     static: bool = False
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers it reads."""
-        return (self.source,)
-
 
 Stage = Compute | Fused | Enter | PoolSpikes | Join | Late | Reorder | Keep
+
+
+def reads(stage: Stage) -> tuple[Buffer, ...]:
+    """Return the buffers that a stage reads, one for each term, source or part."""
+    match stage:
+        case Compute():
+            return tuple(term.source.buffer for term in stage.terms)
+        case Fused() | PoolSpikes():
+            return stage.sources
+        case Join():
+            return tuple(part[0] for part in stage.parts)
+        case Late() | Reorder() | Keep():
+            return (stage.source,)
+        case Enter():
+            return ()
