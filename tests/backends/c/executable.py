@@ -2,13 +2,17 @@
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from neurofer.backends import reference
 from neurofer.backends.c.description import Plane
 from neurofer.backends.c.emit import sources
 from neurofer.backends.c.emit_describe import description
+from neurofer.backends.c.plan_stages import C_TYPES
 
 STRICT = ("-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 SANITIZED = (*STRICT, "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -74,13 +78,28 @@ def run(program, x, folder, compiler, flags, **form):
     return _found(made, ran.stdout, steps, samples)
 
 
+def same(program, x, compiler, flags, *, exact=True, **form):
+    """Assert that compiled code gives the reference's spikes and outputs, in a sequence and in single steps."""
+    golden = reference.run(program, x)
+    with tempfile.TemporaryDirectory() as folder:
+        found = run(program, golden.inputs, Path(folder), compiler, flags, **form)
+    for spikes in found.spikes:
+        for name, train in spikes.items():
+            assert np.array_equal(train, golden.unpack(name)), name
+    for outputs in found.outputs:
+        for name, values in outputs.items():
+            near = np.array_equal if exact else lambda a, b: np.allclose(a, b, rtol=1e-4, atol=1e-5)
+            assert near(values, golden.outputs[name]), name
+    assert found.spikes[1].keys() == golden.spikes.keys()
+    return golden
+
+
 def _given(port, frames):
     kind = {"u8": np.uint8, "i32": np.int32, "f32": np.float32}[port.type]
     return np.ascontiguousarray(frames[:1] if port.static else frames, kind).tobytes()
 
 
 def _main(made, steps, samples):
-    c_types = {"u8": "uint8_t", "i32": "int32_t", "i64": "int64_t", "f32": "float"}
     inputs = [(port, f"in_{k}", 1 if port.static else steps) for k, port in enumerate(made.inputs)]
     outputs = [(port, f"out_{k}", steps) for k, port in enumerate(made.outputs)]
     everything = [*inputs, *outputs]
@@ -89,7 +108,7 @@ def _main(made, steps, samples):
         for port, name, count in everything
     ]
     return _MAIN.format(
-        arrays="\n".join(f"static {c_types[p.type]} {name}[{p.layout.size * count}];" for p, name, count in everything),
+        arrays="\n".join(f"static {C_TYPES[p.type]} {name}[{p.layout.size * count}];" for p, name, count in everything),
         samples=samples,
         takes="\n".join(f"        take({name}, sizeof {name});" for _, name, _ in inputs),
         gives="\n".join(f"        give({name}, sizeof {name});" for _, name, _ in outputs),

@@ -1,8 +1,6 @@
 """Generated C: any program, compiled by any compiler with any flags, spikes as the reference does."""
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from neurofer.passes import lower
 from tests.ann import anns, images
 from tests.backends.c import cases, executable
 from tests.backends.c.conftest import COMPILERS
+from tests.backends.c.executable import same
 from tests.networks import convolutional, replaced, spikes_for
 from tests.strategies import frames, programs, rngs
 
@@ -34,21 +33,6 @@ BUILDS = [
 ]
 ROUNDED = {"many ports", "pooled"}
 """Cases with outputs that float32 rounds."""
-
-
-def same(program, x, compiler, flags, *, fuse=True, exact=True):
-    """Assert that compiled code gives the reference's spikes and outputs, in a sequence and in single steps."""
-    golden = reference.run(program, x)
-    with tempfile.TemporaryDirectory() as folder:
-        found = executable.run(program, golden.inputs, Path(folder), compiler, flags, fuse=fuse)
-    for spikes in found.spikes:
-        for name, train in spikes.items():
-            assert np.array_equal(train, golden.unpack(name)), name
-    for outputs in found.outputs:
-        for name, values in outputs.items():
-            near = np.array_equal if exact else lambda a, b: np.allclose(a, b, rtol=1e-4, atol=1e-5)
-            assert near(values, golden.outputs[name]), name
-    assert found.spikes[1].keys() == golden.spikes.keys()
 
 
 @settings(max_examples=8)

@@ -1,13 +1,9 @@
 """Layers for cores without vectors (`layer_small.h`), compiled here: they spike as the reference does."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from neurofer.backends import reference
 from neurofer.backends.c.emit import sources
 from neurofer.ir import BINARY, Contract, Edge, Program
 from neurofer.ir import nodes as n
@@ -43,16 +39,7 @@ def same(program, density=0.3, x=None):
     if x is None:
         shape = (program.contract.steps, 2, *program.shapes["input"])
         x = {"input": (rng().random(shape) < density).astype(np.uint8)}
-    golden = reference.run(program, x)
-    assert golden.count
-    with tempfile.TemporaryDirectory() as folder:
-        found = executable.run(program, golden.inputs, Path(folder), ["cc"], FAST, small=True)
-    for spikes in found.spikes:
-        for name, train in spikes.items():
-            assert np.array_equal(train, golden.unpack(name)), name
-    for outputs in found.outputs:
-        for name, values in outputs.items():
-            assert np.array_equal(values, golden.outputs[name]), name
+    assert executable.same(program, x, ["cc"], FAST, small=True).count
 
 
 def layer(channels, size, conv, neuron=IF):
@@ -109,12 +96,7 @@ def test_sums_of_planes():
 @given(programs(), rngs)
 def test_any_program(program, rng):
     program = lower(program)
-    golden = reference.run(program, x := frames(rng, program))
-    with tempfile.TemporaryDirectory() as folder:
-        found = executable.run(program, golden.inputs, Path(folder), ["cc"], executable.SANITIZED, small=True)
-    assert x is not None
-    for spikes in found.spikes:
-        assert all(np.array_equal(train, golden.unpack(name)) for name, train in spikes.items())
+    executable.same(program, frames(rng, program), ["cc"], executable.SANITIZED, small=True)
 
 
 def test_small_code_needs_no_room_and_no_vectors():
