@@ -12,7 +12,7 @@ def kept(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def session_cache(kept):
     """One cache for all of these tests, and not the user's; the tests of other rooms keep theirs."""
     with pytest.MonkeyPatch.context() as patch:
