@@ -10,25 +10,40 @@ typedef struct {
     int32_t first;
 } nf_event_block;
 
-NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int32_t whole)
+/* How the rows of a window are summed. */
+enum { NF_SUM_NARROW, NF_SUM_WHOLE, NF_SUM_DIRECT };
+
+NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_columns columns, int32_t how)
 {
     const nf_job *job = block->job;
-    const nf_columns columns = nf_window_columns(job->layer, x);
     const int32_t band = job->layer->in.width + 1, steps = job->steps;
     const uint16_t *entries = block->tile->entries;
     const uint32_t *starts = nf_band_starts(block->tile, 0, y);
     nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
     for (int32_t t = 0; t < steps; t++, starts += band) {
+        const nf_events events = nf_find_events(entries, starts, columns);
         nf_ints64 drive;
-        if (whole && columns.direct)
-            nf_sum_direct(&block->weights, nf_find_events(entries, starts, columns), &drive);
-        else if (whole)
-            nf_sum_whole(&block->weights, nf_find_events(entries, starts, columns), &drive);
+        if (how == NF_SUM_DIRECT)
+            nf_sum_direct(&block->weights, events, &drive);
+        else if (how == NF_SUM_WHOLE)
+            nf_sum_whole(&block->weights, events, &drive);
         else
-            nf_sum_narrow(&block->weights, nf_find_events(entries, starts, columns), &drive);
+            nf_sum_narrow(&block->weights, events, &drive);
         nf_put_block(job->layer->out, job->out, t, y, x, block->first, nf_fire64(&block->neurons, &drive, &v));
     }
     nf_save_membranes(job, &v, block->first, y, x);
+}
+
+/* The loop over steps once for each way: sums that are not inlined would keep all others in memory. */
+NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int32_t whole)
+{
+    const nf_columns columns = nf_window_columns(block->job->layer, x);
+    if (!whole)
+        nf_pixel_steps(block, y, x, columns, NF_SUM_NARROW);
+    else if (columns.direct)
+        nf_pixel_steps(block, y, x, columns, NF_SUM_DIRECT);
+    else
+        nf_pixel_steps(block, y, x, columns, NF_SUM_WHOLE);
 }
 
 /* The same for windows of more rows than entries reach. */
