@@ -1,7 +1,8 @@
 """The suite ``density``: Spiking-FER over firing rates and input densities, and where its ANN becomes the faster one.
 
 An ANN takes the same time whatever it is shown; an event-driven network takes as long as there are spikes. Native and
-ANN are timed in turns at every point, on one thread, so a ratio holds on a machine that is not quiet, too.
+ANN are timed in turns at every point, on one thread. ``rate`` is spikes per neuron and step, ``density`` events per
+pixel, polarity and step; the last rows say where two runtimes take equally long, interpolated.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Every runtime has a process of its own and gets its turn in every round, first on one thread, then on all. None records
 spikes while it is timed. All spiking runtimes run the same weights on the same input; what they read out is compared.
+``ratio`` is how many times as long as ``native int8`` a runtime takes, ``MSOP`` the million weights that spikes reach.
 """
 
 from __future__ import annotations

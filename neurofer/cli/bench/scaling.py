@@ -1,4 +1,8 @@
-"""The suite ``scaling``: what a synaptic operation costs as Spiking-FER grows in resolution, steps, batch and rate."""
+"""The suite ``scaling``: what a synaptic operation costs as Spiking-FER grows in resolution, steps, batch and rate.
+
+One operation is a weight that a spike reaches. ``exponent`` is that of the power of the operations which fits the times
+best: 1 is linear, less means that what does not depend on spikes still counts.
+"""
 
 from __future__ import annotations
 
