@@ -203,7 +203,9 @@ NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive
             v->lane[i] = _mm512_mask_mov_epi32(u, fired, neurons->reset.lane[i]);
         else
             v->lane[i] = _mm512_mask_sub_epi32(u, fired, u, neurons->reset.lane[i]);
-        spikes |= _pdep_u64(fired, every_fourth << i);
+        uint32_t bits; /* a copy: else compilers move the mask out and in again, on the way to the next step */
+        __asm__("kmovw %1, %0" : "=r"(bits) : "k"(fired));
+        spikes |= _pdep_u64(bits, every_fourth << i);
     }
     return spikes;
 }
