@@ -11,7 +11,7 @@ def enter(stage: Enter, pool: Pool) -> Function:
     """Return the function that takes an input in."""
     grid, out, given = stage.out.layout, stage.out, f"{stage.port.identifier}_in"
     if out.type == "bits":
-        pool.kernels.use_file("generic_spikes8.h")
+        pool.kernels.use_file("generic_spikes.h")
         pairs = grid.channels == 2
         name = pool.kernels.call("pack_pairs" if pairs else "pack")
         channels = "" if pairs else f"{grid.channels}, "
