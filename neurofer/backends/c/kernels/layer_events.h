@@ -34,14 +34,19 @@ NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_co
     nf_save_membranes(job, &v, block->first, y, x);
 }
 
-/* The loop over steps once for each way: sums that are not inlined would keep all others in memory. */
+/* The loop that takes most of the time, apart from the others: they would share its registers. */
+NF_APART void nf_pixel_direct(nf_event_block *block, int32_t y, int32_t x, nf_columns columns)
+{
+    nf_pixel_steps(block, y, x, columns, NF_SUM_DIRECT);
+}
+
 NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int32_t whole)
 {
     const nf_columns columns = nf_window_columns(block->job->layer, x);
     if (!whole)
         nf_pixel_steps(block, y, x, columns, NF_SUM_NARROW);
     else if (columns.direct)
-        nf_pixel_steps(block, y, x, columns, NF_SUM_DIRECT);
+        nf_pixel_direct(block, y, x, columns);
     else
         nf_pixel_steps(block, y, x, columns, NF_SUM_WHOLE);
 }
