@@ -3,7 +3,7 @@ from neurofer.cli.bench.plot import draw
 
 def rows():
     return [
-        {"over": over, "rate": place, "density": place, "runtime": runtime, "ms_median": 100 * place}
+        {"over": over, "rate": place, "density": place, "runtime": runtime, "ms_min": 100 * place}
         for over in ("rate", "density")
         for place in (0.1, 0.2)
         for runtime in ("native int8", "ANN in ONNX Runtime")
