@@ -133,14 +133,18 @@ NF_INLINE void nf_row_tables(const nf_job *job, const nf_tables *tables, const n
     }
 }
 
-/* 7x7 windows of events of two polarities, the neurons plain. */
+/* 7x7 windows of events of two polarities; their neurons are mostly plain. */
 NF_APART void nf_row_tables7(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
                              const nf_padded *padded, int32_t first, int32_t y)
 {
     const nf_lookups lookups = {7, 2, 7, 1};
-    nf_neurons64 plain = *neurons;
-    plain.plain = 1;
-    nf_row_tables(job, tables, &plain, padded, first, y, lookups);
+    if (neurons->plain) {
+        nf_neurons64 plain = *neurons;
+        plain.plain = 1;
+        nf_row_tables(job, tables, &plain, padded, first, y, lookups);
+    } else {
+        nf_row_tables(job, tables, neurons, padded, first, y, lookups);
+    }
 }
 
 NF_APART void nf_row_tables_any(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
@@ -174,7 +178,7 @@ NF_KERNEL void nf_layer_tables(const void *with, const nf_layer *layer, const nf
         nf_fill_tables(layer, &tables, nf_block_weights(layer, first), (size_t)nf_block_lanes(layer, first));
         const int32_t seven = layer->kernel_y == 7 && layer->kernel_x * layer->in.channels == 14 && source->terms == 1;
         for (int32_t y = part.first_row; y < part.end_row; y++)
-            if (seven && neurons.plain)
+            if (seven)
                 nf_row_tables7(job, &tables, &neurons, &padded, first, y);
             else
                 nf_row_tables_any(job, &tables, &neurons, &padded, first, y);
