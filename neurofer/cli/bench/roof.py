@@ -23,6 +23,7 @@ from neurofer.cli.outcome import note
 if TYPE_CHECKING:
     from neurofer.cli.bench.workload import Workload
     from neurofer.ir import Program
+    from neurofer.ir.nodes import Array
 
 GOAL = 0.6
 _ROW = 64
@@ -134,7 +135,7 @@ class Probe:
         files = {"probe.c": (_HERE / "probe.c").read_text()}
         self._sum = build.load(build.Build(files, found, compiler.flags(found))).neurofer_sum_rows
         rng = np.random.default_rng(0)
-        self._rows = {block: rng.integers(0, 256, (block, _ROW), np.uint8) for block in blocks}
+        self._rows = {block: _aligned(rng.integers(0, 256, (block, _ROW), np.uint8)) for block in blocks}
         self._order = {block: rng.integers(0, block, _LIST).astype(np.uint16) for block in blocks}
         self._out = np.zeros(4 * _ROW, np.uint8)
 
@@ -150,3 +151,12 @@ class Probe:
         self._sum(
             *(ctypes.c_void_p(x.ctypes.data) for x in arrays), _LIST, repeats, ctypes.c_void_p(self._out.ctypes.data)
         )
+
+
+def _aligned(rows: Array) -> Array:
+    """Return rows that each lie in one cache line, as those of a network do."""
+    room = np.empty(rows.size + _ROW, np.uint8)
+    start = -room.ctypes.data % _ROW
+    place = room[start : start + rows.size].reshape(rows.shape)
+    place[...] = rows
+    return place

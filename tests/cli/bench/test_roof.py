@@ -14,6 +14,10 @@ def test_the_probe_adds_up_rows():
     assert np.array_equal(low.sum(0, dtype=np.uint16), (2 * (left + 256 * right)).astype(np.uint16))
 
 
+def test_rows_lie_in_one_cache_line_each():
+    assert all(rows.ctypes.data % 64 == 0 for rows in Probe([8, 40, 576])._rows.values())
+
+
 def test_the_rate_is_that_of_a_computer():
     assert 1e8 < Probe([64]).rate(64) < 1e13
 
