@@ -82,7 +82,7 @@ def kernels(*, small: bool = False) -> str:
     Args:
         small: those for cores without vectors alone; they need no scratch.
     """
-    plain = ["#if !NF_BYTES && !defined(NEUROFER_DENSE)", _text("layer_small.h"), "#endif", _text("layer.h")]
+    plain = ["#if !NF_BYTES", _text("layer_small.h"), "#endif", _text("layer.h")]
     if small:
         return "\n".join(["#define NEUROFER_PLAIN", *map(_text, _PLAIN), *plain])
     vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else"]

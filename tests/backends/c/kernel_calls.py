@@ -24,12 +24,6 @@ INCLUDES = "#include <stdint.h>\n#include <stddef.h>\n#include <string.h>\n"
 _CALLS = """
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f);
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f);
-void call_drive_i8(const nf_layer *a, const nf_source *b, int32_t *c, uint64_t *d);
-void call_drive_f32(const nf_layer *a, const nf_source *b, float *c, uint64_t *d);
-void call_fire_i32(const nf_neuron_i32 *a, const nf_shape *b, const int32_t *c, int32_t d, int32_t e, int32_t *f,
-                   uint64_t *g);
-void call_fire_f32(const nf_neuron_f32 *a, const nf_shape *b, const float *c, int32_t d, int32_t e, float *f,
-                   uint64_t *g);
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d);
 
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f)
@@ -39,24 +33,6 @@ void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f)
 {
     nf_layer_f32(a, b, c, d, e, f);
-}
-void call_drive_i8(const nf_layer *a, const nf_source *b, int32_t *c, uint64_t *d)
-{
-    nf_drive_i8(a, b, c, d);
-}
-void call_drive_f32(const nf_layer *a, const nf_source *b, float *c, uint64_t *d)
-{
-    nf_drive_f32(a, b, c, d);
-}
-void call_fire_i32(const nf_neuron_i32 *a, const nf_shape *b, const int32_t *c, int32_t d, int32_t e, int32_t *f,
-                   uint64_t *g)
-{
-    nf_fire_i32(a, *b, c, d, e, f, g);
-}
-void call_fire_f32(const nf_neuron_f32 *a, const nf_shape *b, const float *c, int32_t d, int32_t e, float *f,
-                   uint64_t *g)
-{
-    nf_fire_f32(a, *b, c, d, e, f, g);
 }
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d)
 {

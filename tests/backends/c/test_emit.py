@@ -21,7 +21,6 @@ WAYS = {
     "O0": (*executable.STRICT, "-O0"),
     "O3": (*executable.STRICT, "-O3", "-march=native"),
     "plain": (*executable.STRICT, "-O2", "-DNEUROFER_PLAIN"),
-    "dense": (*executable.STRICT, "-O2", "-DNEUROFER_DENSE"),
     "sanitized": (*executable.SANITIZED, "-march=native"),
     "sanitized plain": (*executable.SANITIZED, "-DNEUROFER_PLAIN"),
 }

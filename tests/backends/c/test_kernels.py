@@ -22,14 +22,13 @@ _BUILDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "threads": ("gcc", ("-mavx2", "-fopenmp", "-DNF_SHARED=0")),
     "undefined": ("gcc", ("-march=native", "-fsanitize=undefined", "-fno-sanitize-recover")),
     "plain": ("gcc", ("-DNEUROFER_PLAIN",)),
-    "dense": ("gcc", ("-DNEUROFER_DENSE",)),
     "sse2-clang": ("clang-14", ("-msse2",)),
     "native-clang": ("clang-14", ("-march=native",)),
     "avx2-clang": ("clang-14", ("-mavx2",)),
 }
 
 
-_RARE = ("dense", "undefined", "native-clang", "avx2-clang")
+_RARE = ("undefined", "native-clang", "avx2-clang")
 """Builds whose tests are among the slow ones: their code is that of others, by another compiler or under watch."""
 
 
@@ -217,18 +216,6 @@ def test_a_value_of_each_neuron(kernels: k.Kernels, case: Case) -> None:
     np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), expected.transpose(0, 3, 1, 2))
 
 
-@pytest.mark.parametrize("case", _CASES.values(), ids=_CASES)
-def test_sums_alone(kernels: k.Kernels, case: Case) -> None:
-    generator = np.random.default_rng(1)
-    spikes, weight = case.spikes(generator), case.weight(generator)
-    planes = [k.to_plane(s) for s in spikes]
-    source, packed = k.source_of(planes, (case.steps, *case.image)), rows.pack(weight)
-    before = generator.integers(-99, 99, (case.steps, *case.out[1:], case.outputs)).astype(np.int32)
-    drive = before.copy()
-    kernels("drive_i8", case.layer(packed), source, drive, case.scratch())
-    np.testing.assert_array_equal(drive, before + case.sums(weight, spikes))
-
-
 def _float_sums(case: Case, weight: Array, planes: list[Array], bias: Array, by_column: bool) -> Array:
     """Return float32 sums ``[T, H, W, O]`` in the order that is promised."""
     windows = np.stack([case.windows(plane) for plane in planes])  # [term, T, H, W, C, ky, kx]
@@ -272,29 +259,6 @@ def test_float_layers(kernels: k.Kernels, name: str) -> None:
     np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), np.array(expected).transpose(0, 3, 1, 2))
     kernels("layer_f32", layer, neuron, source, first, out, case.scratch())
     np.testing.assert_array_equal(first, v)
-    sums = np.zeros_like(drive)
-    kernels("drive_f32", layer, source, sums, case.scratch())
-    np.testing.assert_array_equal(sums, drive)
-
-
-@pytest.mark.parametrize("constant", [False, True])
-@pytest.mark.parametrize("channels", [3, 64, 80])
-def test_neurons_alone(kernels: k.Kernels, channels: int, constant: bool) -> None:
-    generator = np.random.default_rng(3)
-    steps, height, width = 4, 3, 5
-    shape = k.shape_of(channels, height, width)
-    drive = generator.integers(-50, 80, (1 if constant else steps, height, width, channels)).astype(np.int32)
-    theta = generator.integers(10, 99, (height * width, channels)).astype(np.int32)
-    arrays = [np.array([n], np.int32) for n in (3, -4, 2)]
-    neuron = _neuron(_NEURONS["if"], arrays[0], theta, arrays[1], arrays[2])
-    out = np.zeros(steps * height * shape.stride, np.uint64)
-    kernels("fire_i32", neuron, shape, drive, int(constant), steps, None, out)
-    inputs = np.broadcast_to(drive, (steps, height, width, channels))
-    first = np.full(inputs.shape[1:], 2, np.int64)
-    expected, _ = _reference(
-        inputs, _NEURONS["if"], arrays[0], theta.reshape(height, width, channels), arrays[1], first
-    )
-    np.testing.assert_array_equal(k.from_plane(out, (steps, channels, height, width)), expected.transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("channels", [2, 64, 100, 128])

@@ -88,14 +88,13 @@ class BoardNetwork(Network):
         for t in range(trace.steps):
             yield {name: x[t] for name, x in {**trace.inputs, **trace.outputs}.items()}
 
-    def measure(self, inputs: Array | Mapping[str, Array], *, defines: tuple[str, ...] = ()) -> Measured:
+    def measure(self, inputs: Array | Mapping[str, Array]) -> Measured:
         """Return what the model takes on ``inputs``, in a build that records nothing.
 
         Args:
             inputs: see `Network.run`.
-            defines: macros of the build, such as ``NEUROFER_DENSE``.
         """
-        linked = toolchain.link(self.board, self.folder, self._room / "plain.elf", defines=defines)
+        linked = toolchain.link(self.board, self.folder, self._room / "plain.elf")
         return Measured(self._emulate(linked, check_inputs(self.program, inputs)), linked)
 
     def _emulate(self, program: Linked, frames: Mapping[str, Array]) -> Counted:

@@ -50,7 +50,7 @@ void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_so
     }
 #endif
     nf_clear(layer->out, source->steps, out);
-#if !NF_BYTES && !defined(NEUROFER_DENSE)
+#if !NF_BYTES
     if (!layer->by_column && layer->dilation_x == 1 && nf_is_per_channel(neuron)) {
         nf_layer_small(layer, neuron, source, state, out);
         return;

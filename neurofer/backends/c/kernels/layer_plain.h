@@ -1,10 +1,10 @@
 /* Layers in plain C99: an output pixel at a time, walking the bits of its window. For cores of 32 bits without
-   vector instructions, and the measure of all other builds. With NEUROFER_DENSE every synapse is visited. */
+   vector instructions, and the measure of all other builds. */
 
-/* Part of a window: `count` (at most 32) inputs with their spikes, the first of which has weight row `row`. */
+/* Part of a window: the spikes of at most 32 inputs, the first of which has weight row `row`. */
 typedef struct {
     uint32_t bits;
-    int32_t count, row;
+    int32_t row;
 } nf_run;
 
 /* Sums of 64 outputs as pairs of 16 bits: at most 256 rows of bytes fit, 256 * 255 < 2^16. */
@@ -45,14 +45,6 @@ typedef struct {
 
 NF_INLINE void nf_add_i8(nf_sum_i8 *sum, nf_run run)
 {
-#ifdef NEUROFER_DENSE
-    for (int32_t i = 0; i < run.count; i++)
-        for (int32_t j = 0; j < sum->words; j++) {
-            const uint64_t word = sum->weights[(run.row + i) * sum->words + j];
-            for (int32_t k = 0; k < 8; k++)
-                sum->drive[8 * j + k] += (int32_t)((run.bits >> i) & 1u) * ((int32_t)((word >> 8 * k) & 255u) - 128);
-        }
-#else
     for (uint32_t bits = run.bits; bits; bits &= bits - 1) {
         nf_add_row(&sum->pairs, sum->weights + (run.row + nf_lowest(bits)) * sum->words, sum->words);
         if (++sum->rows == 256) {
@@ -60,7 +52,6 @@ NF_INLINE void nf_add_i8(nf_sum_i8 *sum, nf_run run)
             sum->rows = 0;
         }
     }
-#endif
 }
 
 typedef struct {
@@ -95,7 +86,7 @@ NF_INLINE void nf_window(const nf_layer *layer, const nf_source *source, int32_t
             const uint64_t *bits = nf_row(source, term, t, from_y);
             for (int32_t c = 0; c < channels; c += 32) {
                 const int32_t count = nf_least(32, channels - c);
-                const nf_run run = {nf_bits(bits, from_x * channels + c, count), count, k * channels + c};
+                const nf_run run = {nf_bits(bits, from_x * channels + c, count), k * channels + c};
                 if (ints)
                     nf_add_i8(ints, run);
                 else
@@ -181,33 +172,4 @@ NF_KERNEL void nf_layer_plain_f32(const nf_layer *layer, const nf_neuron_f32 *ne
                 }
             }
         }
-}
-
-/* drive[t][y][x][c] += a layer's sums, for what is not fused: readouts, several layers into one neuron. */
-NF_KERNEL void nf_drive_i8(const nf_layer *layer, const nf_source *source, int32_t *drive, uint64_t *scratch)
-{
-    const int32_t pixels = layer->out.height * layer->out.width, channels = layer->out.channels;
-    (void)scratch;
-    for (int32_t t = 0; t < source->steps; t++)
-        for (int32_t pixel = 0; pixel < pixels; pixel++)
-            for (int32_t c = 0; c < channels; c += 64) {
-                int32_t sums[64] = {0}, *to = drive + (t * pixels + pixel) * channels + c;
-                nf_pixel_i8(layer, source, t, pixel, c, sums);
-                for (int32_t i = 0; i < nf_least(64, channels - c); i++)
-                    to[i] += sums[i];
-            }
-}
-
-NF_KERNEL void nf_drive_f32(const nf_layer *layer, const nf_source *source, float *drive, uint64_t *scratch)
-{
-    const int32_t pixels = layer->out.height * layer->out.width, channels = layer->out.channels;
-    (void)scratch;
-    for (int32_t t = 0; t < source->steps; t++)
-        for (int32_t pixel = 0; pixel < pixels; pixel++)
-            for (int32_t c = 0; c < channels; c += 64) {
-                float sums[64] = {0}, *to = drive + (t * pixels + pixel) * channels + c;
-                nf_pixel_f32(layer, source, t, pixel, c, sums);
-                for (int32_t i = 0; i < nf_least(64, channels - c); i++)
-                    to[i] += sums[i];
-            }
 }

@@ -1,7 +1,7 @@
 /* What the kernels are told: shapes, layers and neurons. Needs <stdint.h>, <stddef.h> and <string.h>. */
 
 /* The build: NF_BYTES is the width of the vectors, 0 for plain C. */
-#if defined(NEUROFER_PLAIN) || defined(NEUROFER_DENSE) || !defined(__GNUC__)
+#if defined(NEUROFER_PLAIN) || !defined(__GNUC__)
 #define NF_BYTES 0
 #elif defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VBMI2__) && defined(__BMI2__)
 #define NF_BYTES 64
