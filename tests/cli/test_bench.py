@@ -60,7 +60,7 @@ def test_options_of_other_suites_are_refused(cli, option, value, suite):
         ("native", {"network", "threads", "runtime", "ms_median", "ms_min", "ratio_to_native", "weights", "rate"}),
         ("density", {"over", "rate", "density", "runtime"}),
         ("scaling", {"over", "threads"}),
-        ("roof", {"network", "stage", "ms_median"}),
+        ("roof", {"network", "stage", "ms_min"}),
         ("memory", {"network", "runtime", "process_mb", "added_mb"}),
     ],
 )
