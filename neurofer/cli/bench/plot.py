@@ -35,6 +35,7 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
     require()
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, ScalarFormatter
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     places = figure.subplots(1, len(_AXES), sharey=True)
@@ -46,8 +47,10 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
         axes.set_xlabel(title)
         axes.grid(alpha=0.3)
     places[0].set_ylabel("ms, one thread, best")
-    places[0].set_ylim(bottom=0)  # of both, once all lines are there
-    places[0].legend()
+    places[0].set_yscale("log")  # of both
+    places[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    places[0].yaxis.set_major_formatter(ScalarFormatter())
+    figure.legend(*places[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_LINES))
     kind = path.suffix.lstrip(".") or "svg"
     with mpl.rc_context({"svg.hashsalt": "neurofer"}):  # the same rows give the same file
         metadata = {"Date": None} if kind == "svg" else None
