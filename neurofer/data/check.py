@@ -114,8 +114,8 @@ def _check_dataset(path: Path, progress: Progress) -> Checked:
     counts = Counter(one.label for one in data.manifest.recordings)
     sizes = [counts[label] for label in range(len(data.manifest.classes))]
     notes = (
-        f"classes have {min(sizes)} to {max(sizes)} recordings",
-        f"{len(set(data.subjects))} people",
+        f"recordings per class: {min(sizes)} to {max(sizes)}",
+        f"people: {len(set(data.subjects))}",
         *(f"{count:,} left out: {reason}" for reason, count in data.manifest.left_out.items()),
         *(f"not made: {failure.id}: {failure.why}" for failure in data.manifest.failures),
     )

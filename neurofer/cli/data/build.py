@@ -151,7 +151,7 @@ def _teller(of: int) -> Callable[[Progress], None]:
 def _render(console: Console, document: dict[str, Any], manifest: Manifest) -> None:
     left = "".join(f", {count:,} {reason}" for reason, count in manifest.left_out.items())
     console.print(
-        f"{document['folder']}: {document['recordings']:,} recordings of {document['subjects']:,} people, "
+        f"{document['folder']}: {document['recordings']:,} recordings, people: {document['subjects']:,}, "
         f"{document['events']:,} events, {len(manifest.classes)} classes{left}"
     )
     for failure in manifest.failures:
