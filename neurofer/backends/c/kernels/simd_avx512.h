@@ -68,59 +68,67 @@ NF_INLINE nf_ints64 nf_no_ints(void)
     return none;
 }
 
-/* Sums of bytes by pairs, modulo 2^16: of the words (byte 0 + 256 * byte 1), and of their high bytes. */
+/* Rows are summed twice: byte by byte modulo 256, and as means of eight, rounded up, which fit a byte and so are widened
+   once for eight rows. A mean of two exceeds the true one by at most a half, that of eight by at most three halves; over
+   NF_ROWS rows the sum is then less than 256 too large, and the sum modulo 256 tells by how much. Nothing overflows:
+   NF_ROWS * 255 < 2^16, and without the 128 of each byte all sums lie from -2^15 to 2^15 - 1. */
+#define NF_ROWS 168
 typedef struct {
-    __m512i words, highs;
-} nf_pair_sum;
+    __m512i bytes[2];     /* by turns */
+    __m512i words, highs; /* of the means: of byte 0 + 256 * byte 1, modulo 2^16; of byte 1 */
+} nf_byte_sums;
 
-NF_INLINE nf_pair_sum nf_add_bytes(nf_pair_sum sum, const uint8_t *row)
+/* The rounded mean of two rows, whose bytes are added up. */
+NF_INLINE __m512i nf_mean_of_two(nf_byte_sums *sums, const uint8_t *row0, const uint8_t *row1)
 {
-    const __m512i bytes = _mm512_loadu_si512(row);
-    sum.words = _mm512_add_epi16(sum.words, bytes);
-    sum.highs = _mm512_add_epi16(sum.highs, _mm512_srli_epi16(bytes, 8));
+    const __m512i bytes0 = _mm512_loadu_si512(row0), bytes1 = _mm512_loadu_si512(row1);
+    sums->bytes[0] = _mm512_add_epi8(sums->bytes[0], bytes0);
+    sums->bytes[1] = _mm512_add_epi8(sums->bytes[1], bytes1);
     /* Keeps the compiler from adding rows to each other first, which costs it its registers. */
-    __asm__("" : "+v"(sum.words), "+v"(sum.highs));
-    return sum;
+    __asm__("" : "+v"(sums->bytes[0]), "+v"(sums->bytes[1]));
+    return _mm512_avg_epu8(bytes0, bytes1);
 }
 
-/* Rows go to four sums by turns: additions take two cycles. */
-typedef struct {
-    nf_pair_sum part[4];
-} nf_pair_sums;
-
-NF_INLINE nf_pair_sum nf_whole_sum(const nf_pair_sums *sums)
+NF_INLINE void nf_add_eight(nf_byte_sums *sums, const uint8_t *const *rows)
 {
-    const nf_pair_sum *part = sums->part;
-    const nf_pair_sum sum = {
-        _mm512_add_epi16(_mm512_add_epi16(part[0].words, part[1].words), _mm512_add_epi16(part[2].words, part[3].words)),
-        _mm512_add_epi16(_mm512_add_epi16(part[0].highs, part[1].highs), _mm512_add_epi16(part[2].highs, part[3].highs))};
-    return sum;
+    const __m512i mean01 = nf_mean_of_two(sums, rows[0], rows[1]), mean23 = nf_mean_of_two(sums, rows[2], rows[3]);
+    const __m512i mean03 = _mm512_avg_epu8(mean01, mean23);
+    const __m512i mean45 = nf_mean_of_two(sums, rows[4], rows[5]), mean67 = nf_mean_of_two(sums, rows[6], rows[7]);
+    const __m512i mean07 = _mm512_avg_epu8(mean03, _mm512_avg_epu8(mean45, mean67));
+    sums->words = _mm512_add_epi16(sums->words, mean07);
+    sums->highs = _mm512_add_epi16(sums->highs, _mm512_srli_epi16(mean07, 8));
+    __asm__("" : "+v"(sums->words), "+v"(sums->highs));
 }
 
-/* The sums of `rows` rows: the odd outputs are the high bytes, the even ones the words less 256 times those, each less
-   128 a row. Exact for up to 256 rows of weights from -128 to 127, whatever the words do in between: 256 * -128 =
-   -2^15 and 256 * 127 < 2^15. */
-NF_INLINE nf_sums64 nf_unpaired(nf_pair_sum sum, int32_t rows)
+/* The sums of `rows` rows, less the 128 of each byte. */
+NF_INLINE nf_sums64 nf_summed(const nf_byte_sums *sums, int32_t rows)
 {
-    const __m512i bias = _mm512_set1_epi16((int16_t)(128 * rows));
-    const nf_sums64 sums = {_mm512_sub_epi16(_mm512_sub_epi16(sum.words, _mm512_slli_epi16(sum.highs, 8)), bias),
-                            _mm512_sub_epi16(sum.highs, bias)};
-    return sums;
+    const __m512i bias = _mm512_set1_epi16((int16_t)(128 * rows)), byte = _mm512_set1_epi16(255);
+    const __m512i exact = _mm512_add_epi8(sums->bytes[0], sums->bytes[1]);
+    const __m512i even = _mm512_slli_epi16(_mm512_sub_epi16(sums->words, _mm512_slli_epi16(sums->highs, 8)), 3);
+    const __m512i odd = _mm512_slli_epi16(sums->highs, 3);
+    const __m512i even_excess = _mm512_and_si512(_mm512_sub_epi16(even, exact), byte);
+    const __m512i odd_excess = _mm512_and_si512(_mm512_sub_epi16(odd, _mm512_srli_epi16(exact, 8)), byte);
+    const nf_sums64 summed = {_mm512_sub_epi16(_mm512_sub_epi16(even, even_excess), bias),
+                              _mm512_sub_epi16(_mm512_sub_epi16(odd, odd_excess), bias)};
+    return summed;
 }
 
-/* Adds the rows that 4 entries name. */
-NF_INLINE void nf_add_four(nf_pair_sums *sums, const uint8_t *weights, uint64_t entries, size_t scale)
+/* Adds the rows that 8 entries name: 4 of them in each word. */
+NF_INLINE void nf_add_entries(nf_byte_sums *sums, const uint8_t *weights, uint64_t low, uint64_t high, size_t scale)
 {
-    sums->part[0] = nf_add_bytes(sums->part[0], weights + (entries & 0xffff) * scale);
-    sums->part[1] = nf_add_bytes(sums->part[1], weights + (entries >> 16 & 0xffff) * scale);
-    sums->part[2] = nf_add_bytes(sums->part[2], weights + (entries >> 32 & 0xffff) * scale);
-    sums->part[3] = nf_add_bytes(sums->part[3], weights + (entries >> 48) * scale);
+    const uint8_t *const rows[8] = {
+        weights + (low & 0xffff) * scale,        weights + (low >> 16 & 0xffff) * scale,
+        weights + (low >> 32 & 0xffff) * scale,  weights + (low >> 48) * scale,
+        weights + (high & 0xffff) * scale,       weights + (high >> 16 & 0xffff) * scale,
+        weights + (high >> 32 & 0xffff) * scale, weights + (high >> 48) * scale,
+    };
+    nf_add_eight(sums, rows);
 }
 
-NF_INLINE void nf_add_eight(nf_pair_sums *sums, const uint8_t *weights, __m128i entries, size_t scale)
+NF_INLINE void nf_add_vector(nf_byte_sums *sums, const uint8_t *weights, __m128i entries, size_t scale)
 {
-    nf_add_four(sums, weights, (uint64_t)_mm_cvtsi128_si64(entries), scale);
-    nf_add_four(sums, weights, (uint64_t)_mm_extract_epi64(entries, 1), scale);
+    nf_add_entries(sums, weights, (uint64_t)_mm_cvtsi128_si64(entries), (uint64_t)_mm_extract_epi64(entries, 1), scale);
 }
 
 NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
@@ -128,7 +136,18 @@ NF_INLINE __m128i nf_eight_entries(const uint16_t *entries)
     return _mm_loadu_si128((const __m128i *)(const void *)entries);
 }
 
-/* The sums of at most 256 rows. */
+/* Adds `count` (1 to 7) rows where that of zeros may be out of reach. */
+NF_INLINE void nf_add_last(nf_byte_sums *sums, const uint8_t *weights, const uint16_t *entries, int32_t count,
+                           int32_t first, size_t scale)
+{
+    const __m512i zeros = _mm512_set1_epi8(-128);
+    const uint8_t *rows[8];
+    for (int32_t i = 0; i < 8; i++)
+        rows[i] = i < count ? weights + (uint16_t)(entries[i] - first) * scale : (const uint8_t *)&zeros;
+    nf_add_eight(sums, rows);
+}
+
+/* The sums of at most NF_ROWS rows. */
 NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_t count, int32_t first, size_t scale,
                                 int32_t how)
 {
@@ -139,40 +158,38 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
     const uint16_t *end = entries + (count & ~7);
     const char *ahead = block->ahead;
     const ptrdiff_t step = block->ahead_step;
-    const nf_pair_sum none = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    nf_pair_sums sums = {{none, none, none, none}};
+    const __m512i none = _mm512_setzero_si512();
+    nf_byte_sums sums = {{none, none}, none, none};
     for (; entries < end; entries += 8, ahead += step) {
         if (how == NF_DIRECT) {
             uint64_t fours[2];
             memcpy(fours, entries, sizeof fours);
-            nf_add_four(&sums, weights, fours[0], scale);
-            nf_add_four(&sums, weights, fours[1], scale);
+            nf_add_entries(&sums, weights, fours[0], fours[1], scale);
         } else {
-            nf_add_eight(&sums, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
+            nf_add_vector(&sums, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
         }
         _mm_prefetch(ahead, _MM_HINT_T1);
         for (int32_t i = 0; how == NF_FAR && i < 8; i++)
             _mm_prefetch((const char *)weights + (uint16_t)(entries[NF_AHEAD + i] - first) * scale, _MM_HINT_T1);
     }
     block->ahead = ahead;
-    if (how != NF_FAR && (count & 7)) {
-        const int32_t zeros = block->zero_row + (how == NF_DIRECT ? first : 0);
+    if (count & 7) {
         const __mmask8 used = (__mmask8)((1u << (count & 7)) - 1);
-        const __m128i pad = _mm_set1_epi16((int16_t)zeros), last = nf_eight_entries(entries);
-        nf_add_eight(&sums, weights, _mm_mask_sub_epi16(pad, used, last, base), scale);
-        count = (count + 7) & ~7;
-    } else {
-        for (int32_t i = 0; i < (count & 7); i++)
-            sums.part[0] = nf_add_bytes(sums.part[0], weights + (uint16_t)(entries[i] - first) * scale);
+        const int32_t zeros = block->zero_row + (how == NF_DIRECT ? first : 0);
+        const __m128i pad = _mm_set1_epi16((int16_t)zeros);
+        if (how == NF_FAR)
+            nf_add_last(&sums, weights, entries, count & 7, first, scale);
+        else
+            nf_add_vector(&sums, weights, _mm_mask_sub_epi16(pad, used, nf_eight_entries(entries), base), scale);
     }
-    return nf_unpaired(nf_whole_sum(&sums), count);
+    return nf_summed(&sums, (count + 7) & ~7);
 }
 
 /* to = drive + the rows that the events name. */
 NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, int32_t how, nf_ints64 drive, nf_ints64 *to)
 {
-    for (; events.count > 256; events.entries += 256, events.count -= 256)
-        drive = nf_plus_sums(drive, nf_sum_some(block, events.entries, 256, events.base, scale, how));
+    for (; events.count > NF_ROWS; events.entries += NF_ROWS, events.count -= NF_ROWS)
+        drive = nf_plus_sums(drive, nf_sum_some(block, events.entries, NF_ROWS, events.base, scale, how));
     *to = nf_plus_sums(drive, nf_sum_some(block, events.entries, events.count, events.base, scale, how));
     if (block->ahead >= block->ahead_end)
         block->ahead_step = 0;
