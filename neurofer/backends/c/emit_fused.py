@@ -18,7 +18,7 @@ _INTEGERS = ("leak_mul", "leak_shift", "in_shift", "soft", "bias", "theta", "res
 _FLOATS = ("soft", "alpha", "gain", "offset", "theta", "reset", "start")
 _LAYER = (
     *("in", "out", "kernel_y", "kernel_x", "stride_y", "stride_x", "pad_y", "pad_x", "dilation_y", "dilation_x"),
-    *("by_column", "last", "rows", "float_rows", "bias", "next", "next_bytes"),
+    *("by_column", "last", "rows", "float_rows", "bias", "next", "next_bytes", "largest"),
 )
 """Fields of the kernels' structs (``kernels/types.h``)."""
 
@@ -73,7 +73,7 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     weights = (data, "NULL") if made == "i32" else ("NULL", data)
     bias = "NULL" if stage.sums is None else pool.constant(stage.sums.values, "float")
     ahead = (0, 0) if after is None else (f"weights + {pool.places[id(after.values)]}", after.values.nbytes)
-    layer = (_shape(read), _shape(out), *pairs, int(stage.by_column), stage.last, *weights, bias, *ahead)
+    layer = (_shape(read), _shape(out), *pairs, int(stage.by_column), stage.last, *weights, bias, *ahead, stage.largest)
     memory = stage.membrane.name
     values, kernel = ("ints", "i8") if made == "i32" else ("floats", "f32")
     lines = [

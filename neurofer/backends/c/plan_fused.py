@@ -48,6 +48,7 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
         Constant(weight.name, packed.data, "u8" if weight.type == "i8" else "f32"),
         packed.by_column,
         packed.last,
+        packed.largest,
         sums,
         update,
         stage.out,

@@ -190,6 +190,7 @@ class Fused:
         weight: rows as `rows.pack` orders them.
         by_column: see `rows.Rows`.
         last: see `rows.Rows`.
+        largest: see `rows.Rows`.
         sums: bias of the float32 sums; integers have theirs in the update's offset.
         update: the neurons' step.
         out: their spikes.
@@ -206,6 +207,7 @@ class Fused:
     weight: Constant
     by_column: bool
     last: int
+    largest: int
     sums: Constant | None
     update: Update
     out: Buffer

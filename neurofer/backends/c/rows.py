@@ -44,6 +44,10 @@ _TABLE_BITS, _TABLE_INPUTS = 7, 256
 _DENSE_BYTES = 1 << 18
 """Of ``layer_dense.h``: bytes of a tile's inputs."""
 
+_GROUPS, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 13, 192, 1 << 17, 1 << 19
+"""Of ``layer_lookup.h``: groups of the 64 inputs of a word, places looked up at once, bytes of a tile's codes, most bytes
+of tables."""
+
 _TILE = 96 * 1024
 """Of ``tiles.h``: entries at which a tile ends."""
 
@@ -56,11 +60,13 @@ class Rows:
         data: uint8 (weights + 128) or float32, flat.
         by_column: whether the rows of a block are ordered (kx, ky, c) rather than (ky, kx, c).
         last: lanes of the last block, a multiple of 8 up to 64.
+        largest: magnitude that no sum of integer weights over one plane of spikes exceeds.
     """
 
     data: NDArray[Any]
     by_column: bool
     last: int
+    largest: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def kernels(*, small: bool = False) -> str:
         return "\n".join(["#define NEUROFER_PLAIN", *map(_text, _PLAIN), *plain])
     vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else"]
     vector += [_positions(), _text("simd_vector.h"), "#endif"]
-    dense = ["#if NF_DENSE", _text("layer_dense.h"), "#endif"]
+    dense = ["#if NF_LOOKUP", _text("layer_lookup.h"), "#endif", "#if NF_DENSE", _text("layer_dense.h"), "#endif"]
     parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), *dense, "#endif", *plain]
     return "\n".join(parts)
 
@@ -132,7 +138,14 @@ def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
     blocks = [padded[:, start : start + BLOCK] for start in range(0, outputs, BLOCK)]
     blocks[-1] = blocks[-1][:, :last]
     behind = np.zeros(BLOCK, padded.dtype)  # whole registers are read also of narrow rows
-    return Rows(np.concatenate([*(block.ravel() for block in blocks), behind]), by_column, last)
+    data = np.concatenate([*(block.ravel() for block in blocks), behind])
+    return Rows(data, by_column, last, _largest(weight) if weight.dtype == np.int8 else 0)
+
+
+def _largest(weight: NDArray[np.int8]) -> int:
+    """Return the largest magnitude of a sum of some of an output's weights."""
+    flat = weight.reshape(len(weight), -1).astype(np.int64)
+    return int(max(np.maximum(flat, 0).sum(axis=1).max(), np.maximum(-flat, 0).sum(axis=1).max()))
 
 
 def last_lanes(outputs: int) -> int:
@@ -159,7 +172,25 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
     starts = height * steps * (window.read[1] + 1)
     band = terms * kernel_y * window.channels * window.read[1]
     lists = -(starts // -2) + (_TILE + steps * band + 2 * BLOCK) // 4
-    return lists if floats else max(lists, _dense_words(window, steps))
+    return lists if floats else max(lists, _dense_words(window, steps), lists + _lookup_words(window, steps))
+
+
+def _lookup_words(window: Window, steps: int) -> int:
+    """Return what ``layer_lookup.h`` needs beside lists: tables, sums, and the codes of a tile; 0 if it cannot be used."""
+    words, (stride_y, stride_x) = window.channels // 64, window.stride
+    reach_y, reach_x = (
+        (kernel - 1) * dilation // stride
+        for kernel, dilation, stride in zip(window.kernel, window.dilation, window.stride, strict=True)
+    )
+    tables = window.kernel[0] * window.kernel[1] * words * _GROUPS * BLOCK * 8
+    if window.channels % 64 or tables * 8 > _LOOKUP_TABLES or steps > _PLACES:
+        return 0
+    row = (window.out[1] + reach_x) * steps
+    groups = words * _GROUPS * stride_y * stride_x
+    rows = max(1, min(window.out[0], _CODE_BYTES // (2 * groups * row) - reach_y))
+    places = (((rows + reach_y + 1) * row + _PLACES + 31) // 32 | 1) * 32
+    taps = -(window.kernel[0] * window.kernel[1] // -16) * 8
+    return tables + _PLACES * (16 + BLOCK) // 4 + groups * places // 4 + -(row // -8) * 8 + taps
 
 
 def _dense_words(window: Window, steps: int) -> int:

@@ -77,6 +77,7 @@ class Layer(ctypes.Structure):
         ("bias", ctypes.c_void_p),
         ("next", ctypes.c_void_p),
         ("next_bytes", ctypes.c_int32),
+        ("largest", ctypes.c_int32),
     ]
 
 

@@ -46,9 +46,16 @@ def _folder(factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+_GUARD, _UNTOUCHED = 64, np.uint64(0xA5A5A5A5A5A5A5A5)
+"""Words behind the scratch, and what they hold before and after."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """A layer; pairs are (y, x), the image is [channels, height, width]."""
+    """A layer; pairs are (y, x), the image is [channels, height, width].
+
+    Weights are from -largest to largest - 1. The planes behind the first have a density of their own, if one is given.
+    """
 
     image: tuple[int, int, int]
     outputs: int
@@ -59,6 +66,8 @@ class Case:
     terms: int = 1
     steps: int = 3
     density: float = 0.2
+    others: float | None = None
+    largest: int = 128
 
     @property
     def out(self) -> tuple[int, int, int]:
@@ -69,13 +78,16 @@ class Case:
 
     def spikes(self, generator: np.random.Generator) -> list[Array]:
         shape = (self.steps, *self.image)
-        return [(generator.random(shape) < self.density).astype(np.uint8) for _ in range(self.terms)]
+        others = self.density if self.others is None else self.others
+        densities = [self.density] + [others] * (self.terms - 1)
+        return [(generator.random(shape) < density).astype(np.uint8) for density in densities]
 
     def weight(self, generator: np.random.Generator) -> Array:
-        """Weights with whole rows of the extremes -128 and 127."""
-        weight = generator.integers(-128, 128, (self.outputs, self.image[0], *self.kernel)).astype(np.int8)
-        weight[generator.random(self.outputs) < 0.2] = -128
-        weight[generator.random(self.outputs) < 0.2] = 127
+        """Weights with whole rows of the extremes."""
+        low, high = -self.largest, self.largest - 1
+        weight = generator.integers(low, high + 1, (self.outputs, self.image[0], *self.kernel)).astype(np.int8)
+        weight[generator.random(self.outputs) < 0.2] = low
+        weight[generator.random(self.outputs) < 0.2] = high
         return weight
 
     def layer(self, packed: rows.Rows) -> k.Layer:
@@ -86,13 +98,17 @@ class Case:
         made.by_column, made.last = packed.by_column, packed.last
         made.rows = made.float_rows = packed.data.ctypes.data
         made.next, made.next_bytes = packed.data.ctypes.data, packed.data.nbytes
+        made.largest = packed.largest
         return made
 
     def scratch(self) -> Array:
         window = rows.Window(
             self.kernel, self.stride, self.pad, self.dilation, self.image[0], self.image[1:], self.out[1:]
         )
-        return k.aligned(max(rows.scratch_words(window, self.steps, self.terms, floats=f) for f in (False, True)) + 1)
+        words = [rows.scratch_words(window, self.steps, self.terms, floats=floats) for floats in (False, True)]
+        scratch = k.aligned(max(1, *words) + _GUARD)
+        scratch[-_GUARD:] = _UNTOUCHED
+        return scratch
 
     def windows(self, spikes: Array) -> Array:
         """Return ``[T, H, W, C, ky, kx]``: what each output pixel sees."""
@@ -117,6 +133,17 @@ _CASES = {
     "dense, narrow, 8 steps": Case((128, 6, 5), 24, stride=(2, 1), density=0.6, steps=8),
     "dense, dilated, 5 steps": Case((64, 9, 9), 70, (3, 2), (1, 2), (2, 3), (2, 3), terms=3, density=0.3, steps=5),
     "dense image": Case((64, 7, 7), 64, kernel=(7, 7), pad=(0, 0), density=0.5, steps=7),
+    "one dense plane": Case((64, 7, 9), 128, density=0.7, steps=6, largest=56),
+    "one dense plane of three": Case((64, 9, 8), 64, terms=3, density=0.8, others=0.05, steps=4, largest=56),
+    "one dense plane, wide pads": Case((64, 6, 5), 64, (1, 5), pad=(2, 4), density=0.9, terms=2, others=0.03, largest=100),
+    "one dense plane, strides": Case(
+        (128, 19, 22), 64, (2, 2), (3, 2), (1, 0), density=0.6, terms=2, others=0.02, steps=5, largest=60
+    ),
+    "one dense plane, dilated": Case(
+        (64, 17, 16), 64, (3, 2), (2, 1), (3, 1), (3, 1), density=0.6, steps=7, largest=80
+    ),
+    "one dense plane, tiles": Case((64, 60, 70), 64, density=0.5, steps=6, terms=2, others=0.04, largest=56),
+    "one dense plane, long": Case((64, 3, 4), 64, density=0.7, steps=100, largest=56),
     "down": Case((64, 9, 9), 128, kernel=(1, 1), stride=(2, 2), pad=(0, 0), terms=2),
     "40-10": Case((40, 5, 6), 10),
     "100-70": Case((100, 4, 5), 70, terms=2),
@@ -181,7 +208,9 @@ def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
     fresh = np.broadcast_to(start.astype(np.int64), (*case.out[1:], channels))
     expected, last = _reference(drive, spec, bias, theta, reset, fresh)
 
-    kernels("layer_i8", layer, neuron, source, None, out, case.scratch())
+    scratch = case.scratch()
+    kernels("layer_i8", layer, neuron, source, None, out, scratch)
+    assert (scratch[-_GUARD:] == _UNTOUCHED).all()
     found = k.from_plane(out, (case.steps, *case.out))
     np.testing.assert_array_equal(found, expected.transpose(0, 3, 1, 2))
     assert packed.data.size

@@ -1,23 +1,23 @@
 /* What the integer layers of the vector builds share. */
 
-/* to = the rows that the events name. */
+/* to += the rows that the events name. */
 NF_INLINE void nf_sum_direct(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, 8, NF_DIRECT, nf_no_ints(), to); /* rows of 64 bytes: a scale that addresses have */
+    nf_sum_scaled(block, events, 8, NF_DIRECT, *to, to); /* rows of 64 bytes: a scale that addresses have */
 }
 
 /* The same, in rarer cases: not inlined. */
 NF_APART void nf_sum_whole(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, 8, NF_NEAR, nf_no_ints(), to);
+    nf_sum_scaled(block, events, 8, NF_NEAR, *to, to);
 }
 
 NF_APART void nf_sum_narrow(nf_block *block, nf_events events, nf_ints64 *to)
 {
-    nf_sum_scaled(block, events, block->scale, NF_NEAR, nf_no_ints(), to);
+    nf_sum_scaled(block, events, block->scale, NF_NEAR, *to, to);
 }
 
-/* to += the rows that the events name; the row of zeros may be out of reach. */
+/* The same where the row of zeros may be out of reach. */
 NF_APART void nf_sum_more(nf_block *block, nf_events events, nf_ints64 *to)
 {
     nf_sum_scaled(block, events, block->scale, NF_FAR, *to, to);

@@ -34,6 +34,15 @@ void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_so
     const nf_job job = {layer, neuron, source->steps, state, out};
     if (layer->out.channels % 64)
         nf_clear(layer->out, source->steps, out);
+#if NF_LOOKUP
+    if (nf_is_per_channel(neuron) && nf_has_lists(layer, source)) {
+        const nf_one_dense chosen = {job, nf_dense_term(layer, source)};
+        if (chosen.term >= 0) {
+            nf_share_out(nf_layer_lookups, &chosen, layer, source, nf_lookup_words(layer, source), scratch);
+            return;
+        }
+    }
+#endif
 #if NF_DENSE
     if (nf_is_per_channel(neuron) && nf_is_dense(layer, source)) {
         nf_share_out(nf_layer_dense, &job, layer, source, nf_dense_words(layer, source), scratch);

@@ -13,7 +13,9 @@ typedef struct {
 /* How the rows of a window are summed. */
 enum { NF_SUM_NARROW, NF_SUM_WHOLE, NF_SUM_DIRECT };
 
-NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_columns columns, int32_t how)
+/* All steps of a pixel. To the sums of its lists come those of `given`, one for each step; NULL for none. */
+NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_columns columns, int32_t how,
+                              const nf_sums64 *given)
 {
     const nf_job *job = block->job;
     const int32_t band = job->layer->in.width + 1, steps = job->steps;
@@ -22,7 +24,7 @@ NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_co
     nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
     for (int32_t t = 0; t < steps; t++, starts += band) {
         const nf_events events = nf_find_events(entries, starts, columns);
-        nf_ints64 drive;
+        nf_ints64 drive = given ? nf_plus_sums(nf_no_ints(), given[t]) : nf_no_ints();
         if (how == NF_SUM_DIRECT)
             nf_sum_direct(&block->weights, events, &drive);
         else if (how == NF_SUM_WHOLE)
@@ -34,21 +36,26 @@ NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_co
     nf_save_membranes(job, &v, block->first, y, x);
 }
 
-/* The loop that takes most of the time, apart from the others: they would share its registers. */
+/* The loops that take most of the time, apart from the others: they would share their registers. */
 NF_APART void nf_pixel_direct(nf_event_block *block, int32_t y, int32_t x, nf_columns columns)
 {
-    nf_pixel_steps(block, y, x, columns, NF_SUM_DIRECT);
+    nf_pixel_steps(block, y, x, columns, NF_SUM_DIRECT, NULL);
+}
+
+NF_APART void nf_pixel_given(nf_event_block *block, int32_t y, int32_t x, nf_columns columns, const nf_sums64 *given)
+{
+    nf_pixel_steps(block, y, x, columns, NF_SUM_DIRECT, given);
 }
 
 NF_INLINE void nf_pixel_events(nf_event_block *block, int32_t y, int32_t x, int32_t whole)
 {
     const nf_columns columns = nf_window_columns(block->job->layer, x);
     if (!whole)
-        nf_pixel_steps(block, y, x, columns, NF_SUM_NARROW);
+        nf_pixel_steps(block, y, x, columns, NF_SUM_NARROW, NULL);
     else if (columns.direct)
         nf_pixel_direct(block, y, x, columns);
     else
-        nf_pixel_steps(block, y, x, columns, NF_SUM_WHOLE);
+        nf_pixel_steps(block, y, x, columns, NF_SUM_WHOLE, NULL);
 }
 
 /* The same for windows of more rows than entries reach. */
@@ -120,5 +127,5 @@ NF_KERNEL void nf_tile_events(const nf_tile *tile, const void *with)
 NF_KERNEL void nf_layer_events(const void *job, const nf_layer *layer, const nf_source *source, nf_part part,
                                uint64_t *scratch)
 {
-    nf_run_tiles(layer, source, part, scratch, nf_tile_events, job);
+    nf_run_tiles(layer, source, part, layer->out.height, scratch, nf_tile_events, job);
 }

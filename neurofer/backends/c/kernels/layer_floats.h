@@ -103,5 +103,5 @@ NF_KERNEL void nf_tile_floats(const nf_tile *tile, const void *with)
 NF_KERNEL void nf_layer_floats(const void *job, const nf_layer *layer, const nf_source *source, nf_part part,
                                uint64_t *scratch)
 {
-    nf_run_tiles(layer, source, part, scratch, nf_tile_floats, job);
+    nf_run_tiles(layer, source, part, layer->out.height, scratch, nf_tile_floats, job);
 }

@@ -55,10 +55,18 @@ NF_INLINE nf_sums64 nf_row_sums(const uint8_t *row)
 /* to + sums */
 NF_INLINE nf_ints64 nf_plus_sums(nf_ints64 to, nf_sums64 sums)
 {
+#if NF_DENSE
+    const __m512i low = _mm512_set1_epi32(1), high = _mm512_set1_epi32(1 << 16); /* one of each pair, times 1 */
+    to.lane[0] = _mm512_dpwssd_epi32(to.lane[0], sums.even, low);
+    to.lane[1] = _mm512_dpwssd_epi32(to.lane[1], sums.odd, low);
+    to.lane[2] = _mm512_dpwssd_epi32(to.lane[2], sums.even, high);
+    to.lane[3] = _mm512_dpwssd_epi32(to.lane[3], sums.odd, high);
+#else
     to.lane[0] = _mm512_add_epi32(to.lane[0], _mm512_srai_epi32(_mm512_slli_epi32(sums.even, 16), 16));
     to.lane[1] = _mm512_add_epi32(to.lane[1], _mm512_srai_epi32(_mm512_slli_epi32(sums.odd, 16), 16));
     to.lane[2] = _mm512_add_epi32(to.lane[2], _mm512_srai_epi32(sums.even, 16));
     to.lane[3] = _mm512_add_epi32(to.lane[3], _mm512_srai_epi32(sums.odd, 16));
+#endif
     return to;
 }
 

@@ -31,7 +31,7 @@ typedef void nf_kernel(const void *job, const nf_layer *layer, const nf_source *
 #endif
 
 /* Calls a kernel that needs `words` of scratch, in each thread for its part. One thread takes `scratch`; several lay
-   theirs on their own stacks, less than a megabyte each. */
+   theirs on their own stacks, about a megabyte each. */
 NF_INLINE void nf_share_out(nf_kernel *kernel, const void *job, const nf_layer *layer, const nf_source *source, int32_t words,
                       uint64_t *scratch)
 {

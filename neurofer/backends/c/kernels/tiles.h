@@ -72,8 +72,8 @@ NF_INLINE int32_t nf_tile_words(const nf_layer *layer, const nf_source *source)
     return (starts + 1) / 2 + (NF_TILE_ENTRIES + row + 2 * NF_DECODE_SLACK) / 4;
 }
 
-/* Calls `compute` for all tiles of a part. */
-NF_INLINE void nf_run_tiles(const nf_layer *layer, const nf_source *source, nf_part part, uint64_t *scratch,
+/* Calls `compute` for all tiles of a part, which have at most `most` rows. */
+NF_INLINE void nf_run_tiles(const nf_layer *layer, const nf_source *source, nf_part part, int32_t most, uint64_t *scratch,
                             void (*compute)(const nf_tile *tile, const void *job), const void *job)
 {
     const int32_t columns = layer->in.width + 1, bands = layer->out.height * source->steps;
@@ -82,7 +82,7 @@ NF_INLINE void nf_run_tiles(const nf_layer *layer, const nf_source *source, nf_p
     for (int32_t y = part.first_row; y < part.end_row;) {
         nf_tile tile = {layer, source->steps, part, y, 0, starts, entries};
         uint16_t *end = entries;
-        for (; y < part.end_row && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
+        for (; y < part.end_row && tile.rows < most && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
             for (int32_t t = 0; t < source->steps; t++)
                 end = nf_list_band(layer, source, t, y, starts + (tile.rows * source->steps + t) * columns, entries, end);
         compute(&tile, job);

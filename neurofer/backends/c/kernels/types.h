@@ -20,6 +20,11 @@
 #else
 #define NF_DENSE 0
 #endif
+#if NF_BYTES == 64 && defined(__AVX512VBMI__)
+#define NF_LOOKUP 1 /* permutations of bytes, for layers of many spikes in one plane */
+#else
+#define NF_LOOKUP 0
+#endif
 
 /* A program seldom needs every kernel. */
 #if defined(__GNUC__)
@@ -82,4 +87,5 @@ typedef struct {
     const float *bias;       /* float32, per output channel, added behind the sum; NULL without */
     const void *next;        /* weights of the layer that runs next, to be fetched ahead; NULL without */
     int32_t next_bytes;
+    int32_t largest; /* magnitude of any sum over one plane; 2^31 - 1 where it is not known */
 } nf_layer;

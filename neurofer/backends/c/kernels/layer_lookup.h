@@ -1,0 +1,422 @@
+/* Integer layers one of whose planes holds many spikes, with AVX-512 (VBMI). The sums of all combinations of 5 inputs fit
+   one register, in which they are looked up for 32 places at once: a place is a pixel at a step. That takes as long
+   however many spikes there are. Those of the other planes are added from lists. A plane's sums have to fit 16 bits. */
+
+#define NF_GROUPS 13           /* of the 64 inputs of a word: 12 of 5, and one of 4 */
+#define NF_PLACES 192          /* looked up at once, for 4 outputs: 6 registers of 32 */
+#define NF_CODE_BYTES (1 << 17) /* of a tile's codes, unless one row of outputs needs more */
+
+/* The combination of every group of inputs, its code, at the places of a tile: [phase][word][group][place]. Pixel (y, x)
+   of the padded input belongs to phase (y % stride_y, x % stride_x), where its first place is that of
+   (y / stride_y, x / stride_x): neighbouring outputs read neighbouring places, whatever the stride. */
+typedef struct {
+    uint16_t *codes;
+    uint64_t *words;           /* one row of a phase */
+    int32_t *taps, *taps_end;  /* where the codes lie that the output at place 0 reads: for each (ky, kx) */
+    int32_t width, rows;       /* of a phase: columns; rows of outputs in a tile */
+    int32_t groups, places;    /* of a pixel; of a group, with those behind the last that are read but not used */
+} nf_codes;
+
+/* What the tiles of a block share. */
+typedef struct {
+    const nf_job *job;
+    const nf_source *plane; /* the one with many spikes */
+    nf_codes codes;
+    int16_t *tables;   /* [4 outputs of the block][group of the window][output][code] */
+    int16_t *sums;     /* [16 outputs][place] */
+    nf_sums64 *turned; /* [place] */
+    int32_t listed;    /* whether there are other planes */
+} nf_lookup_job;
+
+NF_INLINE nf_codes nf_codes_layout(const nf_layer *layer, int32_t steps)
+{
+    const int32_t reach_y = (layer->kernel_y - 1) * layer->dilation_y / layer->stride_y;
+    const int32_t reach_x = (layer->kernel_x - 1) * layer->dilation_x / layer->stride_x;
+    const int32_t groups = layer->in.channels / 64 * NF_GROUPS;
+    nf_codes codes = {NULL, NULL, NULL, NULL, layer->out.width + reach_x, 0, groups, 0};
+    const int32_t row = codes.width * steps, bytes = 2 * groups * layer->stride_y * layer->stride_x * row;
+    codes.rows = nf_least(layer->out.height, NF_CODE_BYTES / bytes - reach_y);
+    codes.rows = codes.rows < 1 ? 1 : codes.rows;
+    /* An odd number of cache lines, lest all groups fall into one cache set. */
+    codes.places = (((codes.rows + reach_y + 1) * row + NF_PLACES + 31) / 32 | 1) * 32;
+    return codes;
+}
+
+/* Groups of the window. */
+NF_INLINE int32_t nf_lookup_groups(const nf_layer *layer)
+{
+    return nf_window_rows(layer) / 64 * NF_GROUPS;
+}
+
+/* Words of scratch: of the codes, of a row of words, and of the taps. */
+NF_INLINE int32_t nf_codes_words(const nf_layer *layer, const nf_codes *codes)
+{
+    return codes->groups * layer->stride_y * layer->stride_x * codes->places / 4;
+}
+
+NF_INLINE int32_t nf_encoded_words(const nf_codes *codes, int32_t steps)
+{
+    return (codes->width * steps + 7) / 8 * 8;
+}
+
+NF_INLINE int32_t nf_taps_words(const nf_layer *layer)
+{
+    return (layer->kernel_y * layer->kernel_x + 15) / 16 * 8;
+}
+
+/* Tells where the codes of the taps lie. */
+NF_INLINE void nf_find_taps(const nf_layer *layer, nf_codes *codes, int32_t steps)
+{
+    codes->taps_end = codes->taps;
+    for (int32_t ky = 0; ky < layer->kernel_y; ky++)
+        for (int32_t kx = 0; kx < layer->kernel_x; kx++) {
+            const int32_t y = ky * layer->dilation_y, x = kx * layer->dilation_x;
+            const int32_t phase = y % layer->stride_y * layer->stride_x + x % layer->stride_x;
+            const int32_t pixel = y / layer->stride_y * codes->width + x / layer->stride_x;
+            *codes->taps_end++ = phase * codes->groups * codes->places + pixel * steps;
+        }
+}
+
+NF_INLINE int32_t nf_lookup_words(const nf_layer *layer, const nf_source *source)
+{
+    const nf_codes codes = nf_codes_layout(layer, source->steps);
+    const int32_t sums = NF_PLACES * (16 + 64) / 4, tables = nf_lookup_groups(layer) * 64 * 8;
+    const int32_t coded = nf_codes_words(layer, &codes) + nf_encoded_words(&codes, source->steps) + nf_taps_words(layer);
+    return tables + sums + coded + nf_tile_words(layer, source);
+}
+
+/* Writes the codes of 8 words, which lie behind each other in every group. */
+NF_INLINE void nf_encode_eight(const uint64_t *words, int32_t places, uint16_t *to)
+{
+    static const uint8_t turn[64] = {0, 8,  16, 24, 32, 40, 48, 56, 1, 9,  17, 25, 33, 41, 49, 57,
+                                     2, 10, 18, 26, 34, 42, 50, 58, 3, 11, 19, 27, 35, 43, 51, 59,
+                                     4, 12, 20, 28, 36, 44, 52, 60, 5, 13, 21, 29, 37, 45, 53, 61,
+                                     6, 14, 22, 30, 38, 46, 54, 62, 7, 15, 23, 31, 39, 47, 55, 63};
+    const __m512i eight = _mm512_loadu_si512(words), by_group = _mm512_loadu_si512(turn);
+    const __m512i first = _mm512_set1_epi64(0x231e19140f0a0500), rest = _mm512_set1_epi64(0x3c37322d28); /* 5 bits on */
+    __m512i codes[2] = {_mm512_multishift_epi64_epi8(first, eight), _mm512_multishift_epi64_epi8(rest, eight)};
+    codes[0] = _mm512_and_si512(codes[0], _mm512_set1_epi8(31));
+    codes[1] = _mm512_and_si512(codes[1], _mm512_set1_epi64(0x0f1f1f1f1f));
+    for (int32_t group = 0; group < NF_GROUPS; group += 4) {
+        const __m512i turned = _mm512_permutexvar_epi8(by_group, codes[group / 8]);
+        const __m256i half = group % 8 ? _mm512_extracti64x4_epi64(turned, 1) : _mm512_castsi512_si256(turned);
+        const __m512i four = _mm512_cvtepu8_epi16(half);
+        uint16_t *place = to + (ptrdiff_t)group * places;
+        _mm_storeu_si128((__m128i *)(void *)place, _mm512_castsi512_si128(four));
+        if (group + 1 == NF_GROUPS)
+            return;
+        _mm_storeu_si128((__m128i *)(void *)(place + places), _mm512_extracti32x4_epi32(four, 1));
+        _mm_storeu_si128((__m128i *)(void *)(place + 2 * places), _mm512_extracti32x4_epi32(four, 2));
+        _mm_storeu_si128((__m128i *)(void *)(place + 3 * places), _mm512_extracti32x4_epi32(four, 3));
+    }
+}
+
+/* Writes the codes of one row of a phase, of the inputs in word `word` of each pixel; `y` is outside of the image where
+   it is padded. */
+NF_INLINE void nf_encode_row(const nf_layer *layer, const nf_source *plane, const nf_codes *codes, int32_t word, int32_t y,
+                             int32_t phase_x, uint16_t *to)
+{
+    const int32_t words = layer->in.channels / 64, steps = plane->steps, count = codes->width * steps;
+    const int32_t hop = layer->in.height * layer->in.stride; /* from step to step */
+    for (int32_t i = 0, x = phase_x - layer->pad_x; i < count; i += steps, x += layer->stride_x) {
+        const int32_t inside = y >= 0 && y < layer->in.height && x >= 0 && x < layer->in.width;
+        const uint64_t *from = inside ? nf_row(plane, 0, 0, y) + x * words + word : NULL;
+        for (int32_t t = 0; t < steps; t++)
+            codes->words[i + t] = inside ? from[t * hop] : 0;
+    }
+    for (int32_t i = 0; i < count; i += 8) /* what is written behind the row, the next one overwrites */
+        nf_encode_eight(codes->words + i, codes->places, to + i);
+}
+
+/* Whether an output reads a phase of rows or columns. */
+NF_INLINE int32_t nf_reads_phase(int32_t phase, int32_t kernel, int32_t dilation, int32_t stride)
+{
+    for (int32_t k = 0; k < kernel; k++)
+        if (k * dilation % stride == phase)
+            return 1;
+    return 0;
+}
+
+NF_KERNEL void nf_encode(const nf_layer *layer, const nf_source *plane, const nf_codes *codes, int32_t first_row,
+                         int32_t rows)
+{
+    const int32_t words = layer->in.channels / 64, row = codes->width * plane->steps;
+    const int32_t height = (rows - 1) * layer->stride_y + (layer->kernel_y - 1) * layer->dilation_y + 1;
+    for (int32_t from = 0; from < height; from++) {
+        const int32_t phase_y = from % layer->stride_y, y = first_row * layer->stride_y - layer->pad_y + from;
+        if (!nf_reads_phase(phase_y, layer->kernel_y, layer->dilation_y, layer->stride_y))
+            continue;
+        for (int32_t phase_x = 0; phase_x < layer->stride_x; phase_x++) {
+            if (!nf_reads_phase(phase_x, layer->kernel_x, layer->dilation_x, layer->stride_x))
+                continue;
+            for (int32_t word = 0; word < words; word++) {
+                const int32_t group = ((phase_y * layer->stride_x + phase_x) * words + word) * NF_GROUPS;
+                uint16_t *to = codes->codes + (ptrdiff_t)group * codes->places + from / layer->stride_y * row;
+                nf_encode_row(layer, plane, codes, word, y, phase_x, to);
+            }
+        }
+    }
+}
+
+/* Rows 0 and 1 of weights as pairs of bytes with sign: of 32 outputs, from the row's byte `from` on. */
+NF_INLINE __m512i nf_pairs_of(const uint8_t *row0, const uint8_t *row1)
+{
+    const __m256i sign = _mm256_set1_epi8(-128);
+    const __m256i low = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(const void *)row0), sign);
+    const __m256i high = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(const void *)row1), sign);
+    return _mm512_or_si512(_mm512_cvtepu8_epi16(low), _mm512_slli_epi16(_mm512_cvtepu8_epi16(high), 8));
+}
+
+/* The sums of one group: `rows` are its rows of weights, `stride` leads to the next 4 outputs. */
+NF_INLINE void nf_fill_group(const uint8_t *const *rows, ptrdiff_t stride, int16_t *tables)
+{
+    uint16_t bits[2][32], pairs[3][64]; /* of inputs 0 and 1, 2 and 3, and 4 alone */
+    for (uint32_t code = 0; code < 32; code++) {
+        bits[0][code] = (uint16_t)((code & 1) | (code & 2) << 7);
+        bits[1][code] = (uint16_t)((code >> 2 & 1) | (code & 8) << 5);
+    }
+    for (int32_t half = 0; half < 64; half += 32)
+        for (int32_t pair = 0; pair < 3; pair++)
+            _mm512_storeu_si512(pairs[pair] + half, nf_pairs_of(rows[2 * pair] + half, rows[2 * pair + 1] + half));
+    const __m512i bits01 = _mm512_loadu_si512(bits[0]), bits23 = _mm512_loadu_si512(bits[1]);
+    const __m512i bit4 = _mm512_maskz_set1_epi16(0xffff0000u, 1);
+    for (int32_t i = 0; i < 64; i++) {
+        const __m512i sum01 = _mm512_maddubs_epi16(bits01, _mm512_set1_epi16((int16_t)pairs[0][i]));
+        const __m512i sum23 = _mm512_maddubs_epi16(bits23, _mm512_set1_epi16((int16_t)pairs[1][i]));
+        const __m512i sum4 = _mm512_maddubs_epi16(bit4, _mm512_set1_epi16((int16_t)pairs[2][i]));
+        _mm512_store_si512(tables + (i >> 2) * stride + (i & 3) * 32,
+                           _mm512_add_epi16(_mm512_add_epi16(sum01, sum23), sum4));
+    }
+}
+
+/* The tables of the block of outputs whose weights start at `weights`. */
+NF_KERNEL void nf_fill_lookups(const nf_layer *layer, const uint8_t *weights, int16_t *tables)
+{
+    const ptrdiff_t stride = (ptrdiff_t)nf_lookup_groups(layer) * 4 * 32;
+    const uint8_t *zeros = weights + (ptrdiff_t)nf_window_rows(layer) * 64;
+    for (int32_t ky = 0; ky < layer->kernel_y; ky++)
+        for (int32_t kx = 0; kx < layer->kernel_x; kx++)
+            for (int32_t c = 0; c < layer->in.channels; c += 64)
+                for (int32_t group = 0; group < NF_GROUPS; group++, tables += 4 * 32) {
+                    const int32_t first = (kx * layer->kernel_y + ky) * layer->in.channels + c + 5 * group;
+                    const uint8_t *rows[6];
+                    for (int32_t i = 0; i < 6; i++)
+                        rows[i] = i < 5 && 5 * group + i < 64 ? weights + (ptrdiff_t)(first + i) * 64 : zeros;
+                    nf_fill_group(rows, stride, tables);
+                }
+}
+
+/* In assembly, for compilers read the codes again for every table. */
+#define NF_LOOK_UP_AT(n)                                                               \
+    do {                                                                               \
+        const __m512i codes##n = _mm512_loadu_si512(from + 32 * (n));                  \
+        __m512i one, other;                                                            \
+        __asm__("vpermw %[table0], %[codes], %[one]\n\t"                               \
+                "vpermw %[table1], %[codes], %[other]\n\t"                             \
+                "vpaddw %[one], %[a], %[a]\n\t"                                        \
+                "vpermw %[table2], %[codes], %[one]\n\t"                               \
+                "vpaddw %[other], %[b], %[b]\n\t"                                      \
+                "vpermw %[table3], %[codes], %[other]\n\t"                             \
+                "vpaddw %[one], %[c], %[c]\n\t"                                        \
+                "vpaddw %[other], %[d], %[d]"                                          \
+                : [a] "+v"(a##n), [b] "+v"(b##n), [c] "+v"(c##n), [d] "+v"(d##n),      \
+                  [one] "=&v"(one), [other] "=&v"(other)                               \
+                : [codes] "v"(codes##n), [table0] "v"(table0), [table1] "v"(table1),   \
+                  [table2] "v"(table2), [table3] "v"(table3));                         \
+    } while (0)
+#define NF_ZEROS_AT(n) __m512i a##n = _mm512_setzero_si512(), b##n = a##n, c##n = a##n, d##n = a##n
+#define NF_PUT_AT(n)                                                                   \
+    do {                                                                               \
+        _mm512_store_si512(sums + 32 * (n), a##n);                                     \
+        _mm512_store_si512(sums + 8 * NF_PLACES + 32 * (n), b##n);                     \
+        _mm512_store_si512(sums + NF_PLACES + 32 * (n), c##n);                         \
+        _mm512_store_si512(sums + 9 * NF_PLACES + 32 * (n), d##n);                     \
+    } while (0)
+
+/* The sums of 4 outputs at NF_PLACES places; those of the odd ones lie 8 rows behind. */
+NF_APART void nf_look_up_four(const nf_codes *codes, int32_t place, const int16_t *tables, int16_t *sums)
+{
+    NF_ZEROS_AT(0);
+    NF_ZEROS_AT(1);
+    NF_ZEROS_AT(2);
+    NF_ZEROS_AT(3);
+    NF_ZEROS_AT(4);
+    NF_ZEROS_AT(5);
+    for (const int32_t *tap = codes->taps; tap < codes->taps_end; tap++) {
+        const uint16_t *from = codes->codes + *tap + place;
+        for (int32_t group = 0; group < codes->groups; group++, from += codes->places, tables += 4 * 32) {
+            const __m512i table0 = _mm512_load_si512(tables), table1 = _mm512_load_si512(tables + 32);
+            const __m512i table2 = _mm512_load_si512(tables + 64), table3 = _mm512_load_si512(tables + 96);
+            NF_LOOK_UP_AT(0);
+            NF_LOOK_UP_AT(1);
+            NF_LOOK_UP_AT(2);
+            NF_LOOK_UP_AT(3);
+            NF_LOOK_UP_AT(4);
+            NF_LOOK_UP_AT(5);
+        }
+    }
+    NF_PUT_AT(0);
+    NF_PUT_AT(1);
+    NF_PUT_AT(2);
+    NF_PUT_AT(3);
+    NF_PUT_AT(4);
+    NF_PUT_AT(5);
+}
+
+/* Turns sums[8][NF_PLACES] into 8 neighbouring sums of each place, `to` being those of the first. */
+NF_INLINE void nf_turn_eight(const int16_t *sums, int16_t *to)
+{
+    for (int32_t place = 0; place < NF_PLACES; place += 32) {
+        __m512i row[8], pair[8], four[8];
+        for (int32_t i = 0; i < 8; i++)
+            row[i] = _mm512_load_si512(sums + i * NF_PLACES + place);
+        for (int32_t i = 0; i < 4; i++) { /* pair[i]: of rows 2 i and 2 i + 1, places 0 to 3 of every 8; pair[4 + i]: 4 to 7 */
+            pair[i] = _mm512_unpacklo_epi16(row[2 * i], row[2 * i + 1]);
+            pair[4 + i] = _mm512_unpackhi_epi16(row[2 * i], row[2 * i + 1]);
+        }
+        for (int32_t i = 0; i < 8; i += 4)
+            for (int32_t j = 0; j < 2; j++) { /* rows 0 to 3 (j = 0) or 4 to 7, places i, i + 1 and i + 2, i + 3 */
+                four[i + j] = _mm512_unpacklo_epi32(pair[i + 2 * j], pair[i + 2 * j + 1]);
+                four[i + 2 + j] = _mm512_unpackhi_epi32(pair[i + 2 * j], pair[i + 2 * j + 1]);
+            }
+        for (int32_t i = 0; i < 8; i++) {
+            const __m512i low = four[i & ~1], high = four[i | 1];
+            const __m512i eight = i & 1 ? _mm512_unpackhi_epi64(low, high) : _mm512_unpacklo_epi64(low, high);
+            int16_t *at = to + (ptrdiff_t)(place + i) * 64; /* and 8 places on */
+            _mm_store_si128((__m128i *)(void *)at, _mm512_castsi512_si128(eight));
+            _mm_store_si128((__m128i *)(void *)(at + 8 * 64), _mm512_extracti32x4_epi32(eight, 1));
+            _mm_store_si128((__m128i *)(void *)(at + 16 * 64), _mm512_extracti32x4_epi32(eight, 2));
+            _mm_store_si128((__m128i *)(void *)(at + 24 * 64), _mm512_extracti32x4_epi32(eight, 3));
+        }
+    }
+}
+
+/* The sums of all outputs of a block at NF_PLACES places. */
+NF_INLINE void nf_look_up_block(const nf_lookup_job *with, int32_t place)
+{
+    const nf_layer *layer = with->job->layer;
+    const ptrdiff_t four = (ptrdiff_t)nf_lookup_groups(layer) * 4 * 32;
+    int16_t *turned = (int16_t *)(void *)with->turned;
+    for (int32_t first = 0; first < 64; first += 16) {
+        for (int32_t i = 0; i < 16; i += 4)
+            nf_look_up_four(&with->codes, place, with->tables + (first + i) / 4 * four,
+                            with->sums + i / 2 * NF_PLACES);
+        nf_turn_eight(with->sums, turned + first / 2);
+        nf_turn_eight(with->sums + 8 * NF_PLACES, turned + 32 + first / 2);
+    }
+}
+
+/* All steps of a pixel without other planes. */
+NF_INLINE void nf_pixel_alone(nf_event_block *block, int32_t y, int32_t x, const nf_sums64 *sums)
+{
+    const nf_job *job = block->job;
+    nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
+    for (int32_t t = 0; t < job->steps; t++) {
+        const nf_ints64 drive = nf_plus_sums(nf_no_ints(), sums[t]);
+        nf_put_block(job->layer->out, job->out, t, y, x, block->first, nf_fire64(&block->neurons, &drive, &v));
+    }
+    nf_save_membranes(job, &v, block->first, y, x);
+}
+
+NF_INLINE void nf_pixel_lookups(const nf_lookup_job *with, nf_event_block *block, int32_t y, int32_t x, const nf_sums64 *sums)
+{
+    const nf_columns columns = nf_window_columns(with->job->layer, x);
+    if (!with->listed)
+        nf_pixel_alone(block, y, x, sums);
+    else if (columns.direct)
+        nf_pixel_given(block, y, x, columns, sums);
+    else
+        nf_pixel_steps(block, y, x, columns, NF_SUM_WHOLE, sums);
+}
+
+NF_KERNEL void nf_tile_lookups(const nf_tile *tile, const void *with_job)
+{
+    const nf_lookup_job *with = (const nf_lookup_job *)with_job;
+    const nf_job *job = with->job;
+    const int32_t first = tile->part.first, width = with->codes.width, at_once = NF_PLACES / job->steps;
+    nf_event_block block = {tile, job, nf_start_block(tile, first), nf_load_neurons(job->neuron, first, 64), first};
+    nf_encode(job->layer, with->plane, &with->codes, tile->first_row, tile->rows);
+    for (int32_t pixel = 0; pixel < tile->rows * width; pixel += at_once) {
+        nf_look_up_block(with, pixel * job->steps);
+        const int32_t end = nf_least(pixel + at_once, tile->rows * width);
+        for (int32_t i = pixel; i < end; i++)
+            if (i % width < job->layer->out.width)
+                nf_pixel_lookups(with, &block, tile->first_row + i / width, i % width, with->turned + (i - pixel) * job->steps);
+    }
+}
+
+/* A layer, and which of the planes that it reads holds many spikes. */
+typedef struct {
+    nf_job job;
+    int32_t term;
+} nf_one_dense;
+
+NF_KERNEL void nf_layer_lookups(const void *with, const nf_layer *layer, const nf_source *source, nf_part part,
+                                uint64_t *scratch)
+{
+    const nf_one_dense *chosen = (const nf_one_dense *)with;
+    nf_source plane = *source, others = *source;
+    plane.terms = 1;
+    plane.planes[0] = source->planes[chosen->term];
+    others.planes[chosen->term] = source->planes[--others.terms];
+    nf_lookup_job job = {&chosen->job, &plane, nf_codes_layout(layer, source->steps), NULL, NULL, NULL, others.terms > 0};
+    job.tables = (int16_t *)(void *)scratch;
+    scratch += nf_lookup_groups(layer) * 64 * 8;
+    job.turned = (nf_sums64 *)(void *)scratch;
+    scratch += NF_PLACES * 64 / 4;
+    job.sums = (int16_t *)(void *)scratch;
+    scratch += NF_PLACES * 16 / 4;
+    job.codes.words = scratch;
+    scratch += nf_encoded_words(&job.codes, source->steps);
+    job.codes.taps = (int32_t *)(void *)scratch;
+    scratch += nf_taps_words(layer);
+    job.codes.codes = (uint16_t *)(void *)scratch;
+    scratch += nf_codes_words(layer, &job.codes);
+    nf_find_taps(layer, &job.codes, source->steps);
+    for (int32_t first = part.first; first < part.end; first += 64) {
+        const nf_part block = {part.first_row, part.end_row, first, first + 64};
+        nf_fill_lookups(layer, nf_block_weights(layer, first), job.tables);
+        nf_run_tiles(layer, &others, block, job.codes.rows, scratch, nf_tile_lookups, &job);
+    }
+}
+
+/* Spikes for each 100 inputs of a plane from which on this is faster than lists, and those of all other planes up to
+   which it is faster than products. Tables take as long to fill as they are looked up in for 160 places. */
+#ifndef NF_LOOKUP_SHARE
+#define NF_LOOKUP_SHARE 28
+#endif
+#define NF_LOOKUP_OTHERS 12
+#define NF_LOOKUP_TABLES (1 << 19) /* most bytes of tables: what stays near */
+
+/* Whether tables may be had, and pay. */
+NF_INLINE int32_t nf_has_lookups(const nf_layer *layer, const nf_source *source)
+{
+    return layer->in.channels % 64 == 0 && layer->out.channels % 64 == 0 && layer->kernel_x <= nf_reach(layer)
+           && layer->largest < 1 << 15 && source->steps <= NF_PLACES
+           && nf_lookup_groups(layer) * 64 * 64 <= NF_LOOKUP_TABLES;
+}
+
+/* Which plane is to be looked up: the only one with many spikes. -1 where there is none. */
+NF_INLINE int32_t nf_dense_term(const nf_layer *layer, const nf_source *source)
+{
+    const int64_t words = (int64_t)source->steps * source->shape.height * source->shape.stride;
+    const int64_t places = (int64_t)layer->out.height * layer->out.width * source->steps;
+    int64_t most = 0, all = 0;
+    int32_t found = -1;
+    if (!nf_has_lookups(layer, source))
+        return -1;
+    for (int32_t term = 0; term < source->terms; term++) {
+        int64_t spikes = 0;
+        for (int64_t i = 0; i < words; i++)
+            spikes += _mm_popcnt_u64(source->planes[term][i]);
+        all += spikes;
+        if (spikes > most) {
+            most = spikes;
+            found = term;
+        }
+    }
+    return most * 100 * places > NF_LOOKUP_SHARE * 64 * words * (places + 160)
+                   && (all - most) * 100 <= NF_LOOKUP_OTHERS * 64 * words
+               ? found
+               : -1;
+}
