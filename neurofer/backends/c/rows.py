@@ -45,7 +45,7 @@ _DENSE_BYTES = 1 << 18
 """Of ``layer_dense.h``: bytes of a tile's inputs."""
 
 _GROUPS, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 13, 192, 1 << 17, 1 << 19
-"""Of ``layer_lookup.h``: groups of the 64 inputs of a word, places looked up at once, bytes of a tile's codes, most bytes
+"""Of ``layer_lookup.h``: groups of a word's 64 inputs, places looked up at once, bytes of a tile's codes, and the most
 of tables."""
 
 _TILE = 96 * 1024
@@ -176,7 +176,7 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
 
 
 def _lookup_words(window: Window, steps: int) -> int:
-    """Return what ``layer_lookup.h`` needs beside lists: tables, sums, and the codes of a tile; 0 if it cannot be used."""
+    """Return what ``layer_lookup.h`` needs beside lists: tables, sums, a tile's codes; 0 if it cannot be used."""
     words, (stride_y, stride_x) = window.channels // 64, window.stride
     reach_y, reach_x = (
         (kernel - 1) * dilation // stride

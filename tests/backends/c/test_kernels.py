@@ -135,7 +135,9 @@ _CASES = {
     "dense image": Case((64, 7, 7), 64, kernel=(7, 7), pad=(0, 0), density=0.5, steps=7),
     "one dense plane": Case((64, 7, 9), 128, density=0.7, steps=6, largest=56),
     "one dense plane of three": Case((64, 9, 8), 64, terms=3, density=0.8, others=0.05, steps=4, largest=56),
-    "one dense plane, wide pads": Case((64, 6, 5), 64, (1, 5), pad=(2, 4), density=0.9, terms=2, others=0.03, largest=100),
+    "one dense plane, wide pads": Case(
+        (64, 6, 5), 64, (1, 5), pad=(2, 4), density=0.9, terms=2, others=0.03, largest=100
+    ),
     "one dense plane, strides": Case(
         (128, 19, 22), 64, (2, 2), (3, 2), (1, 0), density=0.6, terms=2, others=0.02, steps=5, largest=60
     ),
