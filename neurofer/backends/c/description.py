@@ -106,6 +106,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
         outputs: in the order of the arguments.
         spikes: every node that spikes, of a build that keeps them.
         stages: node whose output each stage computes, in their order.
+        together: whether `model_batch` is faster than one sequence after the other.
     """
 
     steps: int
@@ -114,6 +115,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[Port, ...]
     spikes: tuple[Plane, ...]
     stages: tuple[str, ...] = ()
+    together: bool = False
 
     def unpack(self, state: bytes | NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
         """Return the spikes of every node that a state holds: node -> ``[steps, *shape]``."""

@@ -140,7 +140,7 @@ def _code(plan: Plan, name: str) -> str:
     functions = _functions(plan, pool)
     definitions = [function.text for function in functions]
     parts = [
-        _INTRODUCTION.format(name=name),
+        _INTRODUCTION.format(name=name, big=name.upper()),
         pool.kernels.text,
         *definitions,
         places(plan, name),
@@ -163,6 +163,7 @@ def _header(plan: Plan, name: str) -> str:
         sequence=plan.state(only_sequence=True) // 8,
         step=step,
         arguments=signature(plan),
+        batch="" if plan.small else _BATCH.format(name=name, arguments=signature(plan)),
         arrays=arrays(plan),
         length=max(8, plan.flash // 8),
     )
@@ -176,6 +177,8 @@ _INTRODUCTION = """\
 #include <stddef.h>
 #include <string.h>
 
+#define NF_HOP {big}_STATE_WORDS /* from the state of a sample to that of the next */
+
 /* Stages are never merged, so that each may use the state's memory as another type. */
 #ifdef __GNUC__
 #define NF_STAGE static __attribute__((noinline)) void
@@ -188,6 +191,12 @@ _INTRODUCTION = """\
 #else
 #define NF_TIME(stage)
 #endif
+"""
+
+_BATCH = """
+/* The sequences of several samples, one behind the other in all arrays, each in a state of its own that {name}_init has
+   begun: large layers of one output pixel read their weights once for all. */
+void {name}_batch({name}_state *states, int32_t samples{arguments});
 """
 
 _HEADER = """\
@@ -235,7 +244,7 @@ extern NF_ALIGNED const uint64_t {name}_weights[{length}];
 void {name}_init({name}_state *state, const void *weights);
 {step}
 void {name}_sequence({name}_state *state{arguments});
-
+{batch}
 #if defined(MODEL_RECORD) || defined(MODEL_DESCRIBE)
 const char *{name}_describe(void);
 #endif

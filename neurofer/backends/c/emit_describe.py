@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from neurofer.backends.c.plan import Plan
-from neurofer.backends.c.plan_stages import Port
+from neurofer.backends.c.plan_stages import Fused, Port
 
 _TYPES = {"u8": "uint8", "i32": "int32", "i64": "int64", "f32": "float"}
 
@@ -34,6 +34,7 @@ def description(plan: Plan, *, record: bool) -> dict[str, Any]:
         "outputs": [_port(port) for port in plan.outputs],
         "spikes": spikes,
         "stages": [stage.node for stage in plan.stages],
+        "together": not plan.small and any(isinstance(stage, Fused) and stage.linear for stage in plan.stages),
     }
 
 

@@ -24,8 +24,8 @@ _VIEW = (
 class Function:
     """A stage's function.
 
-    Its parameters are the weights, the number of steps to compute, the number of the first of them, and what is listed
-    here, in this order.
+    Its parameters are the weights, the number of steps to compute, the number of the first of them, perhaps how many
+    samples to compute, and what is listed here, in this order.
 
     Attributes:
         name: of the function.
@@ -36,6 +36,7 @@ class Function:
         writes: buffers.
         gives: the caller's outputs.
         kept: buffers that keep something between single steps; NULL where a whole sequence is computed.
+        samples: whether it computes several samples at once, of which it is given the first one's buffers.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Function:
     writes: Sequence[Buffer] = ()
     gives: Sequence[Port] = ()
     kept: Sequence[Buffer] = ()
+    samples: bool = False
 
     @property
     def text(self) -> str:
@@ -55,6 +57,7 @@ class Function:
             "weights": "const unsigned char *",
             "steps": "int32_t ",
             "start": "int32_t ",
+            **({"samples": "int32_t "} if self.samples else {}),
             **{buffer.name: f"const {C_TYPES[buffer.type]} *" for buffer in self.reads},
             **{f"{port.identifier}_in": f"const {C_TYPES[port.type]} *" for port in self.takes},
             **{buffer.name: f"{C_TYPES[buffer.type]} *" for buffer in self.writes},

@@ -75,12 +75,13 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     ahead = (0, 0) if after is None else (f"weights + {pool.places[id(after.values)]}", after.values.nbytes)
     layer = (_shape(read), _shape(out), *pairs, int(stage.by_column), stage.last, *weights, bias, *ahead, stage.largest)
     memory = stage.membrane.name
+    several = stage.linear and not pool.kernels.small
     values, kernel = ("ints", "i8") if made == "i32" else ("floats", "f32")
     lines = [
         *neurons.lines,
         definition,
         fields("const nf_layer layer", _LAYER, layer),
-        *_gather(stage.sources),
+        *_gather(stage.sources, ("samples", "NF_HOP") if several else ("1", "0")),
         f"if ({memory} != NULL && start == 0)",
         f"    for (int32_t pixel = 0; pixel < {out.pixels}; pixel++)",
         f"        nf_start_{values}(&neuron, pixel, 0, {out.channels}, {memory} + (ptrdiff_t)pixel * {out.channels});",
@@ -92,7 +93,8 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     comment = f"{stage.node} = {stage.what.kind}: {out} of {stage.layer}({planes}); {numbers}{width}"
     reads = tuple(dict.fromkeys(stage.sources))
     writes = (stage.out, stage.scratch)
-    return Function(f"stage_{stage.out.name}", comment, lines, reads, (), writes, (), (stage.membrane,))
+    kept = (stage.membrane,)
+    return Function(f"stage_{stage.out.name}", comment, lines, reads, (), writes, (), kept, samples=several)
 
 
 def pool_spikes(stage: PoolSpikes, pool: Pool) -> Function:
@@ -100,7 +102,7 @@ def pool_spikes(stage: PoolSpikes, pool: Pool) -> Function:
     pool.kernels.use_file("pool.h")
     numbers = ", ".join(map(str, (*stage.window.kernel, *stage.window.stride, *stage.window.pad)))
     lines = [
-        *_gather(stage.sources),
+        *_gather(stage.sources, ("1", "0")),
         f"const nf_shape shape = {_shape(stage.out.layout)};",
         f"nf_pool_or(&source, shape, {numbers}, {stage.out.name});",
     ]
@@ -110,13 +112,13 @@ def pool_spikes(stage: PoolSpikes, pool: Pool) -> Function:
     return Function(f"stage_{stage.out.name}", comment, lines, reads=reads, writes=(stage.out,))
 
 
-def _gather(buffers: Sequence[Buffer]) -> list[str]:
+def _gather(buffers: Sequence[Buffer], samples: tuple[str, str]) -> list[str]:
     grid = buffers[0].layout
     planes = ", ".join(buffer.name for buffer in buffers)
     return [
         f"const nf_shape read = {_shape(grid)};",
         f"const uint64_t *const planes[] = {{{planes}}};",
-        f"const nf_source source = nf_gather(read, planes, {len(buffers)}, steps);",
+        f"const nf_source source = nf_gather(read, planes, {len(buffers)}, steps, {', '.join(samples)});",
     ]
 
 

@@ -24,6 +24,10 @@ size_t neurofer_state_bytes(void) { return sizeof(model_state); }
 _ALIGNED = 64
 
 
+_TOGETHER = 16
+"""Most samples that run at once in a thread: their states are as large as that many."""
+
+
 class Weights:
     """Weights in memory, at a multiple of 64 bytes.
 
@@ -60,17 +64,20 @@ class Engine:
         library.model_init.restype = library.model_step.restype = library.model_sequence.restype = None
         self.library = library
         self.description: Description = description.read(library.model_describe())
+        if self.description.together:
+            library.model_batch.restype = None
         self.state_bytes: int = library.neurofer_state_bytes()
         self.shared = hasattr(library, "omp_set_num_threads")  # of the OpenMP runtime that it is linked to
         self._weights = weights
 
-    def state(self) -> NDArray[np.uint8]:
-        """Return memory for a state, aligned to a cache line."""
-        return _room(self.state_bytes)
+    def state(self, samples: int = 1) -> NDArray[np.uint8]:
+        """Return memory for the states of some samples, one behind the other, aligned to a cache line."""
+        return _room(samples * self.state_bytes)
 
     def init(self, state: Array) -> None:
-        """Start a sample."""
-        self.library.model_init(_pointer(state), ctypes.c_void_p(self._weights.address))
+        """Start the samples whose states these are."""
+        for at in range(0, len(state), self.state_bytes):
+            self.library.model_init(_pointer(state[at:]), ctypes.c_void_p(self._weights.address))
 
     def step(self, state: Array, inputs: Iterable[Array], outputs: Iterable[Array]) -> None:
         """Run one step on frames ``[*shape]``, into outputs ``[*shape]``."""
@@ -79,6 +86,11 @@ class Engine:
     def sequence(self, state: Array, inputs: Iterable[Array], outputs: Iterable[Array]) -> None:
         """Run all steps on frames ``[T, *shape]``, into outputs ``[T, *shape]``, from a state just started."""
         self.library.model_sequence(_pointer(state), *map(_pointer, inputs), *map(_pointer, outputs))
+
+    def batch(self, states: Array, inputs: Iterable[Array], outputs: Iterable[Array]) -> None:
+        """Run all steps of several samples, from states just started, on frames ``[N, T, *shape]``."""
+        samples = ctypes.c_int32(len(states) // self.state_bytes)
+        self.library.model_batch(_pointer(states), samples, *map(_pointer, inputs), *map(_pointer, outputs))
 
     def threads(self, number: int) -> None:
         """Set how many threads share the work of one sample, of those calls that this thread makes."""
@@ -98,7 +110,7 @@ def _pointer(array: Array) -> ctypes.c_void_p:
 
 
 class Prepared:
-    """Inputs in the form the code reads, room for the outputs, and a state per thread: what remains is to run."""
+    """Inputs in the form the code reads, room for the outputs, and states for each thread: what remains is to run."""
 
     def __init__(self, engine: Engine, frames: Mapping[str, Array], threads: int) -> None:
         self._engine = engine
@@ -108,7 +120,9 @@ class Prepared:
         self._outputs = [port.buffer(self._samples, self._steps) for port in ports.outputs]
         self._workers = max(1, min(threads, self._samples))
         self._inner = max(1, threads // self._workers)
-        self._states = [engine.state() for _ in range(self._workers)]
+        share = -(self._samples // -self._workers)
+        self._at_once = min(share, _TOGETHER) if ports.together and self._steps == ports.steps else 1
+        self._states = [engine.state(self._at_once) for _ in range(self._workers)]
 
     def run(self) -> None:
         """Run all samples: several at once on a thread each, a single one on all."""
@@ -119,18 +133,25 @@ class Prepared:
             list(pool.map(self._work, range(self._workers)))
 
     def _work(self, worker: int) -> None:
-        engine, state = self._engine, self._states[worker]
-        engine.threads(self._inner)
-        whole = self._steps == engine.description.steps
-        for sample in range(worker, self._samples, self._workers):
-            inputs = [x[sample] for x in self._inputs]
-            outputs = [y[sample] for y in self._outputs]
-            engine.init(state)
-            if whole:
-                engine.sequence(state, inputs, outputs)
-                continue
-            for t in range(self._steps):
-                engine.step(state, at(inputs, t), at(outputs, t))
+        self._engine.threads(self._inner)
+        first, end = (self._samples * part // self._workers for part in (worker, worker + 1))
+        for start in range(first, end, self._at_once):
+            self._some(self._states[worker], start, min(start + self._at_once, end))
+
+    def _some(self, states: Array, start: int, end: int) -> None:
+        """Run the samples from ``start`` on, before ``end``."""
+        engine = self._engine
+        states = states[: (end - start) * engine.state_bytes]
+        engine.init(states)
+        if end - start > 1:
+            engine.batch(states, [x[start:end] for x in self._inputs], [y[start:end] for y in self._outputs])
+            return
+        inputs, outputs = [x[start] for x in self._inputs], [y[start] for y in self._outputs]
+        if self._steps == engine.description.steps:
+            engine.sequence(states, inputs, outputs)
+            return
+        for t in range(self._steps):
+            engine.step(states, at(inputs, t), at(outputs, t))
 
     def outputs(self) -> dict[str, NDArray[np.float64]]:
         """Return what the last run gave: Output node -> ``[T, N, *shape]``."""

@@ -215,6 +215,11 @@ class Fused:
     membrane: Buffer
     static: bool = False
 
+    @property
+    def linear(self) -> bool:
+        """Whether it uses each weight once in a step, so that it is worth to compute several samples at once."""
+        return self.out.layout.pixels == 1
+
 
 @dataclass(frozen=True)
 class PoolSpikes:

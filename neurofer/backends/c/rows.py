@@ -48,8 +48,8 @@ _GROUPS, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 13, 192, 1 << 17, 1 << 19
 """Of ``layer_lookup.h``: groups of a word's 64 inputs, places looked up at once, bytes of a tile's codes, and the most
 of tables."""
 
-_TILE = 96 * 1024
-"""Of ``tiles.h``: entries at which a tile ends."""
+_TILE, _SAMPLE_TILE, _STEPS = 96 * 1024, 256 * 1024, 64
+"""Of ``tiles.h``: entries at which a tile of rows or of samples ends, and steps of several samples that fit one."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +169,10 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
         reach = max((width - 1) * window.stride[1] + kernel_x, window.pad[1] + window.read[1])
         rows = (height - 1) * window.stride[0] + (kernel_y - 1) * window.dilation[0] + 1
         return tables + steps * terms * rows * (-(reach * window.channels // -64) + 2)
-    starts = height * steps * (window.read[1] + 1)
+    bands, most = (max(steps, _STEPS), _SAMPLE_TILE) if height * width == 1 else (height * steps, _TILE)
+    starts = bands * (window.read[1] + 1)
     band = terms * kernel_y * window.channels * window.read[1]
-    lists = -(starts // -2) + (_TILE + steps * band + 2 * BLOCK) // 4
+    lists = -(starts // -2) + (most + steps * band + 2 * BLOCK) // 4
     return lists if floats else max(lists, _dense_words(window, steps), lists + _lookup_words(window, steps))
 
 

@@ -1,5 +1,6 @@
 """Generated C as a program of its own: compiled with any flags, sanitizers too, fed through files."""
 
+import math
 import os
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ _MAIN = """\
 #include <stdlib.h>
 #include <string.h>
 
-static model_state state;
+static model_state state, states[{samples}];
 {arrays}
 static void take(void *to, size_t size) {{ if (fread(to, 1, size, stdin) != size) abort(); }}
 static void give(const void *from, size_t size) {{ if (fwrite(from, 1, size, stdout) != size) abort(); }}
@@ -33,6 +34,8 @@ int main(void)
     for (int sample = 0; sample < {samples}; sample++) {{
 {takes}
         memset(&state, 0xA5, sizeof state);
+        memset(&states[sample], 0xA5, sizeof state);
+        model_init(&states[sample], model_weights);
         model_init(&state, model_weights);
         model_sequence(&state{whole});
 {gives}
@@ -45,6 +48,7 @@ int main(void)
         }}
 {gives}
     }}
+{batch}
     return 0;
 }}
 """
@@ -52,7 +56,10 @@ int main(void)
 
 @dataclass(frozen=True)
 class Found:
-    """What came out: spikes of every node and outputs, ``[T, N, *shape]``, of the sequence and of single steps."""
+    """What came out: spikes of every node and outputs, ``[T, N, *shape]``.
+
+    Of the sequence, of single steps, and the outputs of a batch, which small code lacks.
+    """
 
     spikes: list[dict]
     outputs: list[dict]
@@ -79,7 +86,7 @@ def run(program, x, folder, compiler, flags, **form):
 
 
 def same(program, x, compiler, flags, *, exact=True, **form):
-    """Assert that compiled code gives the reference's spikes and outputs, in a sequence and in single steps."""
+    """Assert that compiled code gives the reference's spikes and outputs: in a sequence, in steps, in a batch."""
     golden = reference.run(program, x)
     with tempfile.TemporaryDirectory() as folder:
         found = run(program, golden.inputs, Path(folder), compiler, flags, **form)
@@ -107,10 +114,21 @@ def _main(made, steps, samples):
         f", {name}" if count == 1 and steps > 1 else f", {name} + t * {port.layout.size}"
         for port, name, count in everything
     ]
+    batch = [f"    (void)all_{name};" for _, name, _ in outputs]
+    if not made.small:
+        batch += [f"    model_batch(states, {samples}{''.join(f', *all_{name}' for _, name, _ in everything)});"]
+        batch += [f"    give(all_{name}, sizeof all_{name});" for _, name, _ in outputs]
     return _MAIN.format(
-        arrays="\n".join(f"static {C_TYPES[p.type]} {name}[{p.layout.size * count}];" for p, name, count in everything),
+        arrays="\n".join(
+            f"static {C_TYPES[p.type]} {name}[{p.layout.size * count}], all_{name}[{samples}][{p.layout.size * count}];"
+            for p, name, count in everything
+        ),
         samples=samples,
-        takes="\n".join(f"        take({name}, sizeof {name});" for _, name, _ in inputs),
+        takes="\n".join(
+            f"        take({name}, sizeof {name});\n        memcpy(all_{name}[sample], {name}, sizeof {name});"
+            for _, name, _ in inputs
+        ),
+        batch="\n".join(batch),
         gives="\n".join(f"        give({name}, sizeof {name});" for _, name, _ in outputs),
         whole="".join(f", {name}" for _, name, _ in everything),
         step="".join(moved),
@@ -133,13 +151,12 @@ def _found(made, raw, steps, samples):
         at += count
         return bytes_[at - count : at]
 
+    def values(port, kind, *shape):
+        raw = taken(kind.itemsize * port.layout.size * math.prod(shape)).view(kind)
+        return np.ldexp(raw.astype(np.float64), -port.exponent).reshape(*shape, *port.shape)
+
     def outputs():
-        return {
-            port.name: np.ldexp(
-                taken(kind.itemsize * port.layout.size * steps).view(kind).astype(np.float64), -port.exponent
-            ).reshape(steps, *port.shape)
-            for port, kind in ports
-        }
+        return {port.name: values(port, kind, steps) for port, kind in ports}
 
     found = Found([{}, {}], [{}, {}])
     runs = []
@@ -157,6 +174,8 @@ def _found(made, raw, steps, samples):
                 offset = once.offsets[made.spikes[entry["node"]].name]
                 single[entry["node"]].append(_plane(entry, offset, 1).unpack(state)[0])
         runs.append((whole, whole_outputs, {k: np.stack(v) for k, v in single.items()}, outputs()))
+    if not made.small:
+        found.outputs.append({port.name: np.moveaxis(values(port, kind, samples, steps), 0, 1) for port, kind in ports})
     assert at == len(bytes_)
     for kind, (spikes, values) in enumerate(((0, 1), (2, 3))):
         for name in runs[0][spikes]:

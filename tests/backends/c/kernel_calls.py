@@ -62,7 +62,12 @@ class NeuronFloats(ctypes.Structure):
 
 
 class Source(ctypes.Structure):
-    _fields_ = [("shape", Shape), ("terms", ctypes.c_int32), ("steps", ctypes.c_int32), ("planes", ctypes.c_void_p * 8)]
+    _fields_ = [
+        ("shape", Shape),
+        *((name, ctypes.c_int32) for name in ("terms", "steps", "samples")),
+        ("hop", ctypes.c_ssize_t),
+        ("planes", ctypes.c_void_p * 8),
+    ]
 
 
 class Layer(ctypes.Structure):
@@ -140,7 +145,7 @@ def from_plane(plane: Array, shape: tuple[int, ...]) -> Array:
 def source_of(planes: Sequence[Array], shape: tuple[int, ...]) -> Source:
     steps, channels, height, width = shape
     found = (ctypes.c_void_p * 8)(*(plane.ctypes.data for plane in planes))
-    return Source(shape_of(channels, height, width), len(planes), steps, found)
+    return Source(shape_of(channels, height, width), len(planes), steps, 1, 0, found)
 
 
 def values(array: Array) -> Values:

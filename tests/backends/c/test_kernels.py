@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,6 +222,50 @@ def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
     kernels("layer_i8", layer, neuron, source, state, out, case.scratch())
     np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), found)
     np.testing.assert_array_equal(state, last)
+
+
+_LINEAR = {name: case for name, case in _CASES.items() if "linear" in name} | {
+    "linear, many spikes": Case((64, 6, 6), 128, kernel=(6, 6), pad=(0, 0), steps=6, density=0.6),
+    "linear, planes": Case((128, 4, 20), 64, kernel=(4, 20), pad=(0, 0), steps=3, terms=3, density=0.2),
+    "linear, several tiles": Case((256, 2, 24), 40, kernel=(2, 24), pad=(0, 0), steps=12, density=0.7),
+    "linear, 70 steps": Case((64, 1, 140), 64, kernel=(1, 140), pad=(0, 0), steps=70, density=0.03),
+}
+
+
+@pytest.mark.parametrize("kind", ["layer_i8", "layer_f32"])
+@pytest.mark.parametrize("case", _LINEAR.values(), ids=_LINEAR)
+def test_samples_together_are_as_apart(kernels: k.Kernels, case: Case, kind: str) -> None:
+    generator, samples = np.random.default_rng(11), 9
+    floats = kind == "layer_f32"
+    weight = generator.normal(size=(case.outputs, case.image[0], *case.kernel)).astype(np.float32) if floats else None
+    packed = rows.pack(case.weight(generator) if weight is None else weight)
+    layer, kind_of = case.layer(packed), np.float32 if floats else np.int32
+    spread = float(packed.data.astype(np.float64).std()) * math.sqrt(case.density * math.prod(case.image))
+    theta = np.full(case.outputs, spread, kind_of)
+    zero, one = np.zeros(1, kind_of), np.ones(1, kind_of)
+    neuron = (
+        k.NeuronFloats(0, *map(k.values, (one, one, zero, theta, zero, zero)))
+        if floats
+        else _neuron(_NEURONS["if"], zero, theta, zero, zero)
+    )
+    planes = [[k.to_plane(spikes) for spikes in case.spikes(generator)] for _ in range(samples)]
+    sizes = [plane.size for plane in planes[0]]
+    begin, words = sum(sizes), _words(case)
+    states = np.zeros((samples, begin + words), np.uint64)
+    for state, own in zip(states, planes, strict=True):
+        state[:begin] = np.concatenate(own)
+    starts = np.cumsum([0, *sizes[:-1]])
+    source = k.source_of([states[0, start:] for start in starts], (case.steps, *case.image))
+    source.samples, source.hop = samples, states.shape[1]
+    scratch = case.scratch()
+    kernels(kind, layer, neuron, source, None, states[0, begin:], scratch)
+    assert (scratch[-_GUARD:] == _UNTOUCHED).all()
+
+    for state, own in zip(states, planes, strict=True):
+        alone = np.zeros(words, np.uint64)
+        kernels(kind, layer, neuron, k.source_of(own, (case.steps, *case.image)), None, alone, case.scratch())
+        np.testing.assert_array_equal(state[begin:], alone)
+        assert alone.any()
 
 
 def _words(case: Case) -> int:

@@ -18,9 +18,14 @@ NF_APART void nf_sum_narrow(nf_block *block, nf_events events, nf_ints64 *to)
 }
 
 /* The same where the row of zeros may be out of reach. */
-NF_APART void nf_sum_more(nf_block *block, nf_events events, nf_ints64 *to)
+NF_APART void nf_sum_far(nf_block *block, nf_events events, nf_ints64 *to)
 {
     nf_sum_scaled(block, events, block->scale, NF_FAR, *to, to);
+}
+
+NF_APART void nf_sum_far_direct(nf_block *block, nf_events events, nf_ints64 *to)
+{
+    nf_sum_scaled(block, events, 8, NF_FAR | NF_DIRECT, *to, to);
 }
 
 /* A layer, its neurons, and where their membranes and spikes go. */
@@ -28,6 +33,7 @@ typedef struct {
     const nf_layer *layer;
     const nf_neuron_i32 *neuron;
     int32_t steps;
+    ptrdiff_t hop; /* see nf_source */
     int32_t *state;
     uint64_t *out;
 } nf_job;

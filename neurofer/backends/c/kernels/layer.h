@@ -18,20 +18,28 @@ NF_INLINE int32_t nf_has_tables(const nf_layer *layer, const nf_source *source)
 {
     return !layer->by_column && layer->dilation_x == 1 && nf_window_rows(layer) * source->terms <= 256;
 }
+
+#if !NF_DENSE
+NF_INLINE int32_t nf_is_dense(const nf_layer *layer, const nf_source *source)
+{
+    (void)layer;
+    (void)source;
+    return 0;
+}
+#endif
 #endif
 
-/* `state` keeps the membranes [y][x][c] between calls; NULL starts them anew. */
 #if NF_BYTES
 NF_KERNEL
 #else
 NF_INLINE /* into every stage, whose sizes are constants */
 #endif
-void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
-                           uint64_t *out, uint64_t *scratch)
+void nf_one_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
+               uint64_t *out, uint64_t *scratch)
 {
     (void)scratch;
 #if NF_BYTES
-    const nf_job job = {layer, neuron, source->steps, state, out};
+    const nf_job job = {layer, neuron, source->steps, 0, state, out};
     if (layer->out.channels % 64)
         nf_clear(layer->out, source->steps, out);
 #if NF_LOOKUP
@@ -68,6 +76,29 @@ void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_so
     nf_layer_plain(layer, neuron, source, state, out);
 }
 
+/* `state` keeps the membranes [y][x][c] of a single sample between calls; NULL starts them anew. */
+NF_INLINE void nf_layer_i8(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
+                           uint64_t *out, uint64_t *scratch)
+{
+    if (source->samples == 1) {
+        nf_one_i8(layer, neuron, source, state, out, scratch);
+        return;
+    }
+    nf_source one = nf_sample(source, 0);
+#if NF_BYTES
+    const nf_job job = {layer, neuron, source->steps, source->hop, state, out};
+    if (nf_is_per_channel(neuron) && nf_has_lists(layer, source) && !nf_is_dense(layer, &one)) {
+        for (int32_t i = 0; layer->out.channels % 64 && i < source->samples; i++)
+            nf_clear(layer->out, source->steps, out + i * source->hop);
+        nf_share_out(nf_layer_events, &job, layer, source, nf_tile_words(layer, source), scratch);
+        return;
+    }
+#endif
+    for (int32_t i = 0; i < source->samples; i++, one = nf_sample(source, i))
+        nf_one_i8(layer, neuron, &one, state, out + i * source->hop, scratch);
+}
+
+/* A layer in float32; see above. */
 NF_KERNEL void nf_layer_f32(const nf_layer *layer, const nf_neuron_f32 *neuron, const nf_source *source, float *state,
                             uint64_t *out, uint64_t *scratch)
 {
@@ -76,14 +107,17 @@ NF_KERNEL void nf_layer_f32(const nf_layer *layer, const nf_neuron_f32 *neuron, 
     (void)scratch;
     (void)per_pixel;
 #if NF_BYTES
-    const nf_float_job job = {layer, neuron, source->steps, state, out};
+    const nf_float_job job = {layer, neuron, source->steps, source->hop, state, out};
     if (!per_pixel && nf_has_lists(layer, source)) {
-        if (layer->out.channels % 64)
-            nf_clear(layer->out, source->steps, out);
+        for (int32_t i = 0; layer->out.channels % 64 && i < source->samples; i++)
+            nf_clear(layer->out, source->steps, out + i * source->hop);
         nf_share_out(nf_layer_floats, &job, layer, source, nf_tile_words(layer, source), scratch);
         return;
     }
 #endif
-    nf_clear(layer->out, source->steps, out);
-    nf_layer_plain_f32(layer, neuron, source, state, out);
+    for (int32_t i = 0; i < source->samples; i++, out += source->hop) {
+        const nf_source one = nf_sample(source, i);
+        nf_clear(layer->out, source->steps, out);
+        nf_layer_plain_f32(layer, neuron, &one, state, out);
+    }
 }

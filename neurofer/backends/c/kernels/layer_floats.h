@@ -4,6 +4,7 @@ typedef struct {
     const nf_layer *layer;
     const nf_neuron_f32 *neuron;
     int32_t steps;
+    ptrdiff_t hop; /* see nf_source */
     float *state;
     uint64_t *out;
 } nf_float_job;
@@ -52,34 +53,45 @@ NF_INLINE void nf_add_floats(const nf_float_block *block, int32_t t, int32_t y, 
                   nf_find_events(block->tile->entries, starts, group), to);
 }
 
-NF_INLINE void nf_pixel_floats(const nf_float_block *block, int32_t y, int32_t x)
+/* One step of a sample: fires; `band` is its number among those of all samples of the tile. */
+NF_INLINE void nf_fire_floats_band(const nf_float_block *block, int32_t band, int32_t y, int32_t x,
+                                   const nf_floats64 *drive, nf_floats64 *v)
 {
     const nf_float_job *job = block->job;
     const nf_shape shape = job->layer->out;
-    const nf_columns window = nf_window_columns(job->layer, x);
+    const int32_t t = band % job->steps, sample = block->tile->first_sample + band / job->steps;
     float *state = job->state ? job->state + (y * shape.width + x) * shape.channels + block->first : NULL;
-    const size_t bytes = (size_t)block->count * sizeof *state;
+    if (t == 0) {
+        *v = block->neurons.start;
+        if (state)
+            memcpy(v, state, (size_t)block->count * sizeof *state);
+    }
+    nf_put_block(shape, job->out + sample * job->hop, t, y, x, block->first, nf_fire_floats64(&block->neurons, drive, v));
+    if (state && t + 1 == job->steps)
+        memcpy(state, v, (size_t)block->count * sizeof *state);
+}
+
+NF_INLINE void nf_pixel_floats(const nf_float_block *block, int32_t y, int32_t x)
+{
+    const nf_float_job *job = block->job;
+    const int32_t bands = block->tile->samples * job->steps;
+    const nf_columns window = nf_window_columns(job->layer, x);
     nf_floats64 v = block->neurons.start;
-    if (state)
-        memcpy(&v, state, bytes);
-    for (int32_t first = 0; first < job->steps; first += NF_STEPS) {
-        const int32_t steps = nf_least(NF_STEPS, job->steps - first);
+    for (int32_t first = 0; first < bands; first += NF_STEPS) {
+        const int32_t count = nf_least(NF_STEPS, bands - first);
         nf_floats64 drive[NF_STEPS];
-        memset(drive, 0, (size_t)steps * sizeof drive[0]);
+        memset(drive, 0, (size_t)count * sizeof drive[0]);
         for (nf_columns left = window; left.low < left.high;) {
             nf_columns group = nf_next_group(job->layer, &left);
-            for (int32_t t = 0; t < steps; t++)
-                nf_add_floats(block, first + t, y, group, window.from, &drive[t]);
+            for (int32_t i = 0; i < count; i++)
+                nf_add_floats(block, first + i, y, group, window.from, &drive[i]);
         }
-        for (int32_t t = 0; t < steps; t++) {
+        for (int32_t band = 0; band < count; band++) {
             for (int32_t i = 0; job->layer->bias && i < NF_FLOATS; i++)
-                drive[t].lane[i] += block->bias.lane[i];
-            const uint64_t spikes = nf_fire_floats64(&block->neurons, &drive[t], &v);
-            nf_put_block(shape, job->out, first + t, y, x, block->first, spikes);
+                drive[band].lane[i] += block->bias.lane[i];
+            nf_fire_floats_band(block, first + band, y, x, &drive[band], &v);
         }
     }
-    if (state)
-        memcpy(state, &v, bytes);
 }
 
 NF_KERNEL void nf_tile_floats(const nf_tile *tile, const void *with)
@@ -103,5 +115,8 @@ NF_KERNEL void nf_tile_floats(const nf_tile *tile, const void *with)
 NF_KERNEL void nf_layer_floats(const void *job, const nf_layer *layer, const nf_source *source, nf_part part,
                                uint64_t *scratch)
 {
-    nf_run_tiles(layer, source, part, layer->out.height, scratch, nf_tile_floats, job);
+    if (source->samples > 1)
+        nf_run_samples(layer, source, part, scratch, nf_tile_floats, job);
+    else
+        nf_run_tiles(layer, source, part, layer->out.height, scratch, nf_tile_floats, job);
 }

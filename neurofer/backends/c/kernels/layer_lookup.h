@@ -334,7 +334,8 @@ NF_KERNEL void nf_tile_lookups(const nf_tile *tile, const void *with_job)
     const nf_lookup_job *with = (const nf_lookup_job *)with_job;
     const nf_job *job = with->job;
     const int32_t first = tile->part.first, width = with->codes.width, at_once = NF_PLACES / job->steps;
-    nf_event_block block = {tile, job, nf_start_block(tile, first), nf_load_neurons(job->neuron, first, 64), first};
+    nf_event_block block = {tile, job, nf_start_block(tile, first), nf_load_neurons(job->neuron, first, 64), first,
+                            0, job->out};
     nf_encode(job->layer, with->plane, &with->codes, tile->first_row, tile->rows);
     for (int32_t pixel = 0; pixel < tile->rows * width; pixel += at_once) {
         nf_look_up_block(with, pixel * job->steps);

@@ -101,6 +101,11 @@ NF_INLINE int32_t nf_window_rows(const nf_layer *layer)
     return layer->kernel_y * layer->kernel_x * layer->in.channels;
 }
 
+NF_INLINE int32_t nf_is_one_pixel(const nf_layer *layer)
+{
+    return layer->out.height * layer->out.width == 1;
+}
+
 /* Lanes of the block of outputs that starts at channel `first`: 64, or fewer in the last. */
 NF_INLINE int32_t nf_block_lanes(const nf_layer *layer, int32_t first)
 {

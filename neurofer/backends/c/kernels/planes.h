@@ -56,12 +56,23 @@ NF_INLINE const uint64_t *nf_row(const nf_source *source, int32_t term, int32_t 
 }
 
 /* Names the planes that layers read. */
-NF_INLINE nf_source nf_gather(nf_shape shape, const uint64_t *const *planes, int32_t terms, int32_t steps)
+NF_INLINE nf_source nf_gather(nf_shape shape, const uint64_t *const *planes, int32_t terms, int32_t steps,
+                              int32_t samples, ptrdiff_t hop)
 {
-    nf_source source = {shape, terms, steps, {NULL}};
+    nf_source source = {shape, terms, steps, samples, hop, {NULL}};
     for (int32_t term = 0; term < terms; term++)
         source.planes[term] = planes[term];
     return source;
+}
+
+/* The planes of one sample. */
+NF_INLINE nf_source nf_sample(const nf_source *source, int32_t sample)
+{
+    nf_source one = *source;
+    one.samples = 1;
+    for (int32_t term = 0; term < source->terms; term++)
+        one.planes[term] += sample * source->hop;
+    return one;
 }
 
 NF_INLINE int32_t nf_int(nf_ints of, int32_t pixel, int32_t channel)

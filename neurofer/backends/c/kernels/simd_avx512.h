@@ -160,16 +160,16 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
                                 int32_t how)
 {
     const uint8_t *weights = block->weights;
-    if (how == NF_DIRECT) /* perhaps no address of an object, until an entry is added */
+    if (how & NF_DIRECT) /* perhaps no address of an object, until an entry is added */
         weights = (const uint8_t *)((uintptr_t)weights - (uintptr_t)((intptr_t)first * (intptr_t)scale));
-    const __m128i base = _mm_set1_epi16((int16_t)(how == NF_DIRECT ? 0 : first));
+    const __m128i base = _mm_set1_epi16((int16_t)(how & NF_DIRECT ? 0 : first));
     const uint16_t *end = entries + (count & ~7);
     const char *ahead = block->ahead;
     const ptrdiff_t step = block->ahead_step;
     const __m512i none = _mm512_setzero_si512();
     nf_byte_sums sums = {{none, none}, none, none};
     for (; entries < end; entries += 8, ahead += step) {
-        if (how == NF_DIRECT) {
+        if (how & NF_DIRECT) {
             uint64_t fours[2];
             memcpy(fours, entries, sizeof fours);
             nf_add_entries(&sums, weights, fours[0], fours[1], scale);
@@ -177,16 +177,16 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
             nf_add_vector(&sums, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
         }
         _mm_prefetch(ahead, _MM_HINT_T1);
-        for (int32_t i = 0; how == NF_FAR && i < 8; i++)
-            _mm_prefetch((const char *)weights + (uint16_t)(entries[NF_AHEAD + i] - first) * scale, _MM_HINT_T1);
+        for (ptrdiff_t more = 64; how & NF_FAR && more < step; more += 64)
+            _mm_prefetch(ahead + more, _MM_HINT_T1);
     }
     block->ahead = ahead;
     if (count & 7) {
         const __mmask8 used = (__mmask8)((1u << (count & 7)) - 1);
-        const int32_t zeros = block->zero_row + (how == NF_DIRECT ? first : 0);
+        const int32_t zeros = block->zero_row + (how & NF_DIRECT ? first : 0);
         const __m128i pad = _mm_set1_epi16((int16_t)zeros);
-        if (how == NF_FAR)
-            nf_add_last(&sums, weights, entries, count & 7, first, scale);
+        if (how & NF_FAR)
+            nf_add_last(&sums, weights, entries, count & 7, how & NF_DIRECT ? 0 : first, scale);
         else
             nf_add_vector(&sums, weights, _mm_mask_sub_epi16(pad, used, nf_eight_entries(entries), base), scale);
     }

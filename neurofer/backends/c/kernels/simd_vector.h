@@ -122,8 +122,8 @@ NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, in
 {
     const uint8_t *weights = block->weights;
     const uint16_t *entries = events.entries;
-    const int32_t base = how == NF_DIRECT ? 0 : events.base;
-    if (how == NF_DIRECT) /* perhaps no address of an object, until an entry is added */
+    const int32_t base = how & NF_DIRECT ? 0 : events.base;
+    if (how & NF_DIRECT) /* perhaps no address of an object, until an entry is added */
         weights = (const uint8_t *)((uintptr_t)weights - (uintptr_t)((intptr_t)events.base * (intptr_t)scale));
     const char *ahead = block->ahead;
     for (int32_t count = events.count; count > 0; count -= 256) {
@@ -135,8 +135,8 @@ NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, in
             for (int32_t i = 0; i < 4; i++)
                 sum = nf_add_bytes(sum, weights + (uint16_t)(entries[i] - base) * scale);
             __builtin_prefetch(ahead, 0, 2);
-            for (int32_t i = 0; how == NF_FAR && i < 4; i++)
-                __builtin_prefetch(weights + (uint16_t)(entries[NF_AHEAD + i] - base) * scale, 0, 2);
+            for (int32_t more = 64; how & NF_FAR && more < block->ahead_step; more += 64)
+                __builtin_prefetch(ahead + more, 0, 2);
             ahead += block->ahead_step;
         }
         for (end += part & 3; entries < end; entries++)

@@ -38,7 +38,7 @@ NF_INLINE void nf_share_out(nf_kernel *kernel, const void *job, const nf_layer *
 #ifdef _OPENMP
     const nf_shape shape = layer->out;
     const int64_t outputs = (int64_t)shape.height * shape.width * shape.channels;
-    if (omp_get_max_threads() > 1 && outputs * source->steps * nf_window_rows(layer) >= NF_SHARED) {
+    if (omp_get_max_threads() > 1 && outputs * source->steps * source->samples * nf_window_rows(layer) >= NF_SHARED) {
 #pragma omp parallel
         {
             uint64_t room[words + 7];

@@ -1,10 +1,12 @@
-/* Tiles: some rows of outputs with the lists of what they read, computed at once so that weights are read seldom. */
+/* Tiles: some rows of outputs, or some samples of a layer of one pixel, with the lists of what they read: computed at once
+   so that weights are read seldom. */
 
 typedef struct {
     const nf_layer *layer;
     int32_t steps;
     nf_part part;            /* channels that are wanted */
     int32_t first_row, rows; /* of outputs */
+    int32_t first_sample, samples;
     const uint32_t *starts;  /* of the columns of bands (row, step) */
     const uint16_t *entries;
 } nf_tile;
@@ -49,42 +51,79 @@ NF_INLINE int32_t nf_reach(const nf_layer *layer)
     return 8191 / (layer->kernel_y * layer->in.channels);
 }
 
-/* Windows that entries do not reach are summed column group by column group, this many steps at once, while the group's
-   weights are near. */
-#define NF_STEPS 8
+/* Windows that entries do not reach are summed column group by column group, this many steps at once, of all samples:
+   while the group's weights are near, the next one's are fetched. */
+#define NF_STEPS 64
+#define NF_GROUP_ROWS 2048 /* of weights, unless one column has more */
 
 /* The first group of columns of a window that are not before `columns->low`; moves `low` behind it. */
 NF_INLINE nf_columns nf_next_group(const nf_layer *layer, nf_columns *columns)
 {
-    const int32_t low = columns->low, high = nf_least(columns->high, low + nf_reach(layer));
-    const nf_columns group = nf_columns_from(layer, low, low, high);
+    const int32_t fit = NF_GROUP_ROWS / (layer->kernel_y * layer->in.channels), low = columns->low;
+    const int32_t high = nf_least(columns->high, low + (fit < 1 ? 1 : fit));
+    nf_columns group = nf_columns_from(layer, low, low, high);
+    group.direct = group.base / 8 + (high - low) * layer->kernel_y * layer->in.channels <= 8192;
     columns->low = high;
     return group;
 }
 
-/* A tile grows by rows of outputs until its lists have this many entries. */
+/* A tile grows by rows of outputs until its lists have this many entries; by samples, where weights are used but once in
+   a step, until it has more. */
 #define NF_TILE_ENTRIES (96 * 1024)
+#define NF_SAMPLE_ENTRIES (256 * 1024)
+
+NF_INLINE int32_t nf_tile_entries(const nf_layer *layer)
+{
+    return nf_is_one_pixel(layer) ? NF_SAMPLE_ENTRIES : NF_TILE_ENTRIES;
+}
+
+/* Bands for which there is room: those of all rows, or of several samples. */
+NF_INLINE int32_t nf_bands(const nf_layer *layer, int32_t steps)
+{
+    const int32_t bands = layer->out.height * steps;
+    return nf_is_one_pixel(layer) && bands < NF_STEPS ? NF_STEPS : bands;
+}
 
 NF_INLINE int32_t nf_tile_words(const nf_layer *layer, const nf_source *source)
 {
-    const int32_t starts = layer->out.height * source->steps * (layer->in.width + 1);
+    const int32_t starts = nf_bands(layer, source->steps) * (layer->in.width + 1);
     const int32_t row = source->steps * source->terms * layer->kernel_y * layer->in.channels * layer->in.width;
-    return (starts + 1) / 2 + (NF_TILE_ENTRIES + row + 2 * NF_DECODE_SLACK) / 4;
+    return (starts + 1) / 2 + (nf_tile_entries(layer) + row + 2 * NF_DECODE_SLACK) / 4;
 }
 
 /* Calls `compute` for all tiles of a part, which have at most `most` rows. */
 NF_INLINE void nf_run_tiles(const nf_layer *layer, const nf_source *source, nf_part part, int32_t most, uint64_t *scratch,
                             void (*compute)(const nf_tile *tile, const void *job), const void *job)
 {
-    const int32_t columns = layer->in.width + 1, bands = layer->out.height * source->steps;
+    const int32_t columns = layer->in.width + 1;
     uint32_t *starts = (uint32_t *)scratch;
-    uint16_t *entries = (uint16_t *)(scratch + (bands * columns + 1) / 2);
+    uint16_t *entries = (uint16_t *)(scratch + (nf_bands(layer, source->steps) * columns + 1) / 2);
     for (int32_t y = part.first_row; y < part.end_row;) {
-        nf_tile tile = {layer, source->steps, part, y, 0, starts, entries};
+        nf_tile tile = {layer, source->steps, part, y, 0, 0, 1, starts, entries};
         uint16_t *end = entries;
         for (; y < part.end_row && tile.rows < most && end - entries < NF_TILE_ENTRIES; y++, tile.rows++)
             for (int32_t t = 0; t < source->steps; t++)
                 end = nf_list_band(layer, source, t, y, starts + (tile.rows * source->steps + t) * columns, entries, end);
+        compute(&tile, job);
+    }
+}
+
+/* The same for the samples of a layer of one pixel. */
+NF_INLINE void nf_run_samples(const nf_layer *layer, const nf_source *source, nf_part part, uint64_t *scratch,
+                              void (*compute)(const nf_tile *tile, const void *job), const void *job)
+{
+    const int32_t columns = layer->in.width + 1, steps = source->steps, bands = nf_bands(layer, steps);
+    uint32_t *starts = (uint32_t *)scratch;
+    uint16_t *entries = (uint16_t *)(scratch + (bands * columns + 1) / 2);
+    for (int32_t sample = 0; sample < source->samples;) {
+        nf_tile tile = {layer, steps, part, 0, 1, sample, 0, starts, entries};
+        uint16_t *end = entries;
+        for (int32_t band = 0; sample < source->samples && band + steps <= bands && end - entries < NF_SAMPLE_ENTRIES; sample++) {
+            const nf_source one = nf_sample(source, sample);
+            for (int32_t t = 0; t < steps; t++, band++)
+                end = nf_list_band(layer, &one, t, 0, starts + band * columns, entries, end);
+            tile.samples++;
+        }
         compute(&tile, job);
     }
 }

@@ -65,11 +65,12 @@ typedef struct {
     nf_floats alpha, gain, offset, theta, reset, start;
 } nf_neuron_f32;
 
-/* What one or several layers read: the sum of `terms` binary planes of one shape. */
+/* What one or several layers read: the sum of `terms` binary planes of one shape, of one or several samples. */
 #define NF_TERMS 8
 typedef struct {
     nf_shape shape;
-    int32_t terms, steps;
+    int32_t terms, steps, samples; /* samples: 1, unless all layers have a single output pixel */
+    ptrdiff_t hop; /* words from a sample's planes to those of the next, and from what a layer writes likewise */
     const uint64_t *planes[NF_TERMS];
 } nf_source;
 
