@@ -106,14 +106,14 @@ def _text(name: str) -> str:
     return (resources.files("neurofer.backends.c") / "kernels" / name).read_text(encoding="utf-8")
 
 
-def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
+def pack(weight: NDArray[Any], *, by_row: bool = False) -> Rows:
     """Pack a layer's weights ``[out, in, ky, kx]``, int8 or float32 (a Linear on ``[C, H, W]``: ``ky, kx = H, W``).
 
     Integer blocks end with a row of zero weights, to which incomplete groups of spikes point.
 
     Args:
         weight: the weights.
-        small: for cores without vectors (`kernels`).
+        by_row: for kernels that read windows row by row: of values, and on cores without vectors.
 
     Raises:
         TypeError: weights of another type.
@@ -121,7 +121,7 @@ def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
     if weight.dtype not in (np.int8, np.float32):
         raise TypeError(f"weights must be int8 or float32, are {weight.dtype}")
     outputs, channels, kernel_y, kernel_x = weight.shape
-    by_column = weight.dtype == np.float32 or not (small or _tabulated(channels, kernel_y, kernel_x))
+    by_column = weight.dtype == np.float32 or not (by_row or _tabulated(channels, kernel_y, kernel_x))
     table = weight.transpose((3, 2, 1, 0) if by_column else (2, 3, 1, 0)).reshape(-1, outputs)
     if weight.dtype == np.int8:
         table = np.concatenate([table, np.zeros((1, outputs), np.int8)])
@@ -160,6 +160,16 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
     band = terms * kernel_y * window.channels * window.read[1]
     lists = -(starts // -2) + (_TILE + steps * band + 2 * BLOCK) // 4
     return lists if floats else max(lists, _dense_words(window, steps))
+
+
+def value_words(window: Window, steps: int) -> int:
+    """Return how many 64-bit words of scratch ``layer_values.h`` needs for a layer whose values differ in ``steps`` steps.
+
+    They hold the weights of a block, and the rows that a row of outputs reads.
+    """
+    run = window.channels * window.kernel[1]
+    row = (window.out[1] - 1) * window.stride[1] * window.channels + run
+    return window.kernel[0] * (-(run // -2) * BLOCK // 2 + steps * (row + 4) // 4)
 
 
 def _dense_words(window: Window, steps: int) -> int:

@@ -106,7 +106,7 @@ def build(folder: Path, compiler: str, flags: tuple[str, ...]) -> Kernels:
     """Compile the kernels with all warnings as errors, and load them."""
     name = folder / "_".join(["kernels", compiler, *flags]).replace("=", "").replace(",", "")
     source = name.with_suffix(".c")
-    source.write_text(INCLUDES + rows.kernels() + _CALLS, encoding="utf-8")
+    source.write_text(INCLUDES + rows.kernels() + kernel_text("layer_values.h") + _CALLS, encoding="utf-8")
     command = [compiler, *WARNINGS, "-O2", "-ffp-contract=off", "-shared", "-fPIC", *flags, str(source)]
     subprocess.run([*command, "-o", str(name.with_suffix(".so"))], check=True)
     return Kernels(ctypes.CDLL(str(name.with_suffix(".so"))))

@@ -68,6 +68,17 @@ NF_INLINE nf_ints64 nf_no_ints(void)
     return none;
 }
 
+/* to + the products of two values and the weights of each output for them, all of 16 bits. */
+NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t two, const int16_t *weights)
+{
+    const __m512i values = _mm512_set1_epi32(two);
+    for (int32_t i = 0; i < 4; i++) {
+        const __m512i products = _mm512_madd_epi16(values, _mm512_load_si512(weights + 32 * i));
+        to.lane[i] = _mm512_add_epi32(to.lane[i], products);
+    }
+    return to;
+}
+
 /* Rows are summed twice: byte by byte modulo 256, and as means of eight, rounded up, which fit a byte and so are widened
    once for eight rows. A mean of two exceeds the true one by at most a half, that of eight by at most three halves; over
    NF_ROWS rows the sum is then less than 256 too large, and the sum modulo 256 tells by how much. Nothing overflows:

@@ -88,6 +88,31 @@ NF_INLINE nf_ints64 nf_no_ints(void)
     return none;
 }
 
+/* The products of two values and the weights of each output for them, all of 16 bits. */
+NF_INLINE nf_i32s nf_products(nf_i32s two, nf_i32s weights)
+{
+#if NF_BYTES == 32
+    return (nf_i32s)_mm256_madd_epi16((__m256i)two, (__m256i)weights);
+#elif defined(__SSE2__)
+    return (nf_i32s)_mm_madd_epi16((__m128i)two, (__m128i)weights);
+#else
+    const nf_i32s low = ((nf_i32s)((nf_u32s)two << 16) >> 16) * ((nf_i32s)((nf_u32s)weights << 16) >> 16);
+    return low + (two >> 16) * (weights >> 16);
+#endif
+}
+
+/* to + the same. */
+NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t two, const int16_t *weights)
+{
+    for (int32_t i = 0; i < 4 * NF_VECTORS; i++) {
+        nf_i32s both = {0}, of;
+        both = both + two;
+        memcpy(&of, weights + i * (NF_BYTES / 2), sizeof of);
+        to.lane[i] += nf_products(both, of);
+    }
+    return to;
+}
+
 /* Sums of bytes by pairs, modulo 2^16: of the words (byte 0 + 256 * byte 1), and of their high bytes. */
 typedef struct {
     nf_u16s words[NF_VECTORS], highs[NF_VECTORS];
