@@ -20,37 +20,44 @@ typedef struct {
     nf_values values;
 } nf_values_job;
 
-NF_INLINE int32_t nf_values_pairs(const nf_layer *layer)
+NF_INLINE int32_t nf_values_groups(const nf_layer *layer)
 {
-    return (nf_values_run(layer) + 1) / 2;
+    return (nf_values_run(layer) + NF_GROUP - 1) / NF_GROUP;
 }
 
-/* Values of a row with its borders, and at least one behind it: the second of the last pair. */
+/* Values of a row with its borders, and behind it what completes the last group. */
 NF_INLINE int32_t nf_values_row(const nf_layer *layer)
 {
-    return ((layer->out.width - 1) * layer->stride_x * layer->in.channels + nf_values_run(layer) + 4) / 4 * 4;
+    return (layer->out.width - 1) * layer->stride_x * layer->in.channels + nf_values_run(layer) + NF_GROUP - 1;
+}
+
+/* Values that a row of outputs reads in a step. */
+NF_INLINE int32_t nf_values_step(const nf_layer *layer)
+{
+    return layer->kernel_y * nf_values_row(layer);
 }
 
 NF_INLINE int32_t nf_values_words(const nf_layer *layer, const nf_values *values)
 {
-    const int32_t steps = values->hop ? values->steps : 1;
-    return layer->kernel_y * (nf_values_pairs(layer) * 32 + steps * nf_values_row(layer) / 4);
+    const int32_t steps = values->hop ? values->steps : 1, bytes = steps * nf_values_step(layer) * (int32_t)sizeof(nf_value);
+    return layer->kernel_y * nf_values_groups(layer) * 32 + (bytes + 7) / 8;
 }
 
-/* Writes the weights of a block as [ky][pair][lane][2], with a zero behind an odd last one. */
-NF_KERNEL void nf_pair_weights(const nf_layer *layer, int32_t first, int16_t *to)
+/* Writes the weights of a block as [ky][group][lane][NF_GROUP], the last group of a row with zeros. */
+NF_KERNEL void nf_group_weights(const nf_layer *layer, int32_t first, nf_weight *to)
 {
-    const int32_t lanes = nf_block_lanes(layer, first), run = nf_values_run(layer), pairs = nf_values_pairs(layer);
+    const int32_t lanes = nf_block_lanes(layer, first), run = nf_values_run(layer);
+    const int32_t hop = nf_values_groups(layer) * 64 * NF_GROUP;
     const uint8_t *row = nf_block_weights(layer, first);
-    memset(to, 0, (size_t)(layer->kernel_y * pairs) * 128 * sizeof *to);
-    for (int32_t ky = 0; ky < layer->kernel_y; ky++, to += pairs * 128)
+    memset(to, 0, (size_t)(layer->kernel_y * hop) * sizeof *to);
+    for (int32_t ky = 0; ky < layer->kernel_y; ky++, to += hop)
         for (int32_t i = 0; i < run; i++, row += lanes)
             for (int32_t o = 0; o < lanes; o++)
-                to[(i / 2 * 64 + nf_place(o)) * 2 + i % 2] = (int16_t)(row[o] - 128);
+                to[(i / NF_GROUP * 64 + nf_place(o)) * NF_GROUP + i % NF_GROUP] = (nf_weight)(row[o] - 128);
 }
 
-/* Writes what output row y reads, with zero borders: 16 bits each, [step][ky][row], one step where all are the same. */
-NF_KERNEL void nf_widen_rows(const nf_layer *layer, const nf_values *values, int32_t y, int16_t *to)
+/* Writes what output row y reads, with zero borders: [step][ky][row], one step where all are the same. */
+NF_KERNEL void nf_widen_rows(const nf_layer *layer, const nf_values *values, int32_t y, nf_value *to)
 {
     const int32_t row = nf_values_row(layer), line = layer->in.width * layer->in.channels;
     const int32_t left = nf_least(layer->pad_x * layer->in.channels, row), count = nf_least(row - left, line);
@@ -67,32 +74,42 @@ NF_KERNEL void nf_widen_rows(const nf_layer *layer, const nf_values *values, int
 }
 
 /* The sums of a block of outputs whose window begins at `window`. */
-NF_INLINE nf_ints64 nf_values_sums(const nf_layer *layer, const int16_t *window, const int16_t *weights)
+NF_INLINE nf_ints64 nf_values_sums(const nf_layer *layer, const nf_value *window, const nf_weight *weights)
 {
     const int32_t row = nf_values_row(layer), run = nf_values_run(layer);
     nf_ints64 sums = nf_no_ints();
     for (int32_t ky = 0; ky < layer->kernel_y; ky++, window += row)
-        for (int32_t i = 0; i < run; i += 2, weights += 128) {
-            int32_t two;
-            memcpy(&two, window + i, sizeof two);
-            sums = nf_plus_products(sums, two, weights);
+        for (int32_t i = 0; i < run; i += NF_GROUP, weights += 64 * NF_GROUP) {
+            int32_t group;
+            memcpy(&group, window + i, sizeof group);
+            sums = nf_plus_products(sums, group, weights);
         }
     return sums;
 }
 
-NF_KERNEL void nf_row_of_values(const nf_values_job *with, const nf_neurons64 *neurons, const int16_t *rows,
-                                const int16_t *weights, int32_t first, int32_t y)
+/* The neurons for inputs that nf_input64 has made. */
+NF_INLINE nf_neurons64 nf_without_input(nf_neurons64 neurons)
 {
-    const nf_job *job = &with->job;
-    const nf_layer *layer = job->layer;
-    const int32_t step = with->values.hop ? layer->kernel_y * nf_values_row(layer) : 0;
-    for (int32_t x = 0; x < layer->out.width; x++) {
-        const int16_t *window = rows + x * layer->stride_x * layer->in.channels;
-        nf_ints64 drive = nf_values_sums(layer, window, weights), v = nf_load_membranes(job, neurons, first, y, x);
+    neurons.bias = nf_no_ints();
+    neurons.in_shift = 0;
+    neurons.plain = !neurons.soft && neurons.leak_mul == 1 && !neurons.leak_shift;
+    return neurons;
+}
+
+/* The outputs of row y in a block. `step`: from the values of a step to those of the next, 0 where all are the same. */
+NF_INLINE void nf_row_of_values(const nf_job *job, const nf_neurons64 *neurons, const nf_value *rows,
+                                const nf_weight *weights, int32_t step, int32_t first, int32_t y)
+{
+    const nf_layer layer = *job->layer;
+    const nf_neurons64 fed = nf_without_input(*neurons);
+    for (int32_t x = 0; x < layer.out.width; x++) {
+        const nf_value *window = rows + x * layer.stride_x * layer.in.channels;
+        nf_ints64 input = nf_input64(neurons, nf_values_sums(&layer, window, weights));
+        nf_ints64 v = nf_load_membranes(job, neurons, first, y, x);
         for (int32_t t = 0; t < job->steps; t++) {
             if (t && step)
-                drive = nf_values_sums(layer, window + t * step, weights);
-            nf_put_block(layer->out, job->out, t, y, x, first, nf_fire64(neurons, &drive, &v));
+                input = nf_input64(neurons, nf_values_sums(&layer, window + t * step, weights));
+            nf_put_block(layer.out, job->out, t, y, x, first, nf_fire64(&fed, &input, &v));
         }
         nf_save_membranes(job, &v, first, y, x);
     }
@@ -102,15 +119,19 @@ NF_KERNEL void nf_fire_values(const void *with, const nf_layer *layer, const nf_
                               uint64_t *scratch)
 {
     const nf_values_job *job = (const nf_values_job *)with;
-    int16_t *weights = (int16_t *)scratch, *rows = weights + layer->kernel_y * nf_values_pairs(layer) * 128;
+    nf_weight *weights = (nf_weight *)scratch;
+    nf_value *rows = (nf_value *)(scratch + layer->kernel_y * nf_values_groups(layer) * 32);
     (void)source;
     for (int32_t first = part.first; first < part.end; first += 64) {
         const int32_t count = nf_least(64, layer->out.channels - first);
         const nf_neurons64 neurons = nf_load_neurons(job->job.neuron, first, count);
-        nf_pair_weights(layer, first, weights);
+        nf_group_weights(layer, first, weights);
         for (int32_t y = part.first_row; y < part.end_row; y++) {
             nf_widen_rows(layer, &job->values, y, rows);
-            nf_row_of_values(job, &neurons, rows, weights, first, y);
+            if (job->values.hop)
+                nf_row_of_values(&job->job, &neurons, rows, weights, nf_values_step(layer), first, y);
+            else
+                nf_row_of_values(&job->job, &neurons, rows, weights, 0, first, y);
         }
     }
 }

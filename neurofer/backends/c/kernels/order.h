@@ -33,3 +33,13 @@ enum {
 /* Entries that are written behind the end of a list; and how many entries ahead rows are fetched. */
 #define NF_DECODE_SLACK 64
 #define NF_AHEAD 64
+
+/* Values that are multiplied at once, and weights: 32 bits for an output. */
+#if NF_DENSE
+#define NF_GROUP 4
+typedef uint8_t nf_value;
+typedef int8_t nf_weight;
+#else
+#define NF_GROUP 2
+typedef int16_t nf_value, nf_weight;
+#endif

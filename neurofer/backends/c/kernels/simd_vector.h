@@ -88,27 +88,26 @@ NF_INLINE nf_ints64 nf_no_ints(void)
     return none;
 }
 
-/* The products of two values and the weights of each output for them, all of 16 bits. */
-NF_INLINE nf_i32s nf_products(nf_i32s two, nf_i32s weights)
+/* The sums of the products of neighbouring numbers of 16 bits. */
+NF_INLINE nf_i32s nf_products(nf_i32s a, nf_i32s b)
 {
 #if NF_BYTES == 32
-    return (nf_i32s)_mm256_madd_epi16((__m256i)two, (__m256i)weights);
+    return (nf_i32s)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 #elif defined(__SSE2__)
-    return (nf_i32s)_mm_madd_epi16((__m128i)two, (__m128i)weights);
+    return (nf_i32s)_mm_madd_epi16((__m128i)a, (__m128i)b);
 #else
-    const nf_i32s low = ((nf_i32s)((nf_u32s)two << 16) >> 16) * ((nf_i32s)((nf_u32s)weights << 16) >> 16);
-    return low + (two >> 16) * (weights >> 16);
+    return ((nf_i32s)((nf_u32s)a << 16) >> 16) * ((nf_i32s)((nf_u32s)b << 16) >> 16) + (a >> 16) * (b >> 16);
 #endif
 }
 
-/* to + the same. */
-NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t two, const int16_t *weights)
+/* to + the products of a group of values and the weights of each output for it. */
+NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t group, const nf_weight *weights)
 {
+    const nf_i32s none = {0};
     for (int32_t i = 0; i < 4 * NF_VECTORS; i++) {
-        nf_i32s both = {0}, of;
-        both = both + two;
-        memcpy(&of, weights + i * (NF_BYTES / 2), sizeof of);
-        to.lane[i] += nf_products(both, of);
+        nf_i32s these;
+        memcpy(&these, weights + NF_BYTES / 2 * i, sizeof these);
+        to.lane[i] += nf_products(none + group, these);
     }
     return to;
 }
@@ -180,6 +179,14 @@ typedef struct {
     int32_t leak_mul, leak_shift, in_shift, soft;
     int32_t plain; /* hard reset, no leak, no shift */
 } nf_neurons64;
+
+/* What a step adds to the membranes. */
+NF_INLINE nf_ints64 nf_input64(const nf_neurons64 *neurons, nf_ints64 drive)
+{
+    for (int32_t i = 0; i < 4 * NF_VECTORS; i++)
+        drive.lane[i] = (drive.lane[i] << neurons->in_shift) + neurons->bias.lane[i];
+    return drive;
+}
 
 /* One step of 64 neurons: v = the next membranes; returns the spikes. */
 NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive, nf_ints64 *v)
