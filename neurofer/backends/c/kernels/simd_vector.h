@@ -206,11 +206,15 @@ NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive
         fours[i % NF_VECTORS] |= fired & bit;
     }
     /* Two lanes to a byte at the bottom of 64 bits, then the bytes behind each other. */
-    uint64_t spikes = 0;
-    for (int32_t i = 0; i < NF_VECTORS; i++) {
-        const nf_u64s pairs = (nf_u64s)fours[i], bytes = (pairs | pairs >> 28) & 255;
-        for (int32_t j = 0; j < NF_BYTES / 8; j++)
-            spikes |= bytes[j] << 8 * (i * NF_BYTES / 8 + j);
+    nf_u64s places, all = {0};
+    for (int32_t j = 0; j < NF_BYTES / 8; j++)
+        places[j] = 8 * (uint64_t)j;
+    for (int32_t i = 0; i < NF_VECTORS; i++, places += NF_BYTES) {
+        const nf_u64s pairs = (nf_u64s)fours[i];
+        all |= ((pairs | pairs >> 28) & 255) << places;
     }
+    uint64_t spikes = 0;
+    for (int32_t j = 0; j < NF_BYTES / 8; j++)
+        spikes |= all[j];
     return spikes;
 }
