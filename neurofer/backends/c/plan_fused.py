@@ -24,7 +24,7 @@ _PIXELS = 16
 """Output pixels from which on it pays that weights of values are laid out anew in every call."""
 
 _VALUE_WORDS = 2**14
-"""Most scratch of a layer of values: every value is multiplied, which lists of many inputs are spared."""
+"""Most scratch of a layer of values: where windows are larger, it pays to leave out the values that are zero."""
 
 
 def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
@@ -46,7 +46,8 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
         return None
     if stage.number == "i32":
         update, sums = _with_bias(update, sums, stage.layout.channels), None
-    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1), by_row=small or graded)  # [y, x, in, out] -> [out, in, y, x]
+    # [y, x, in, out] -> [out, in, y, x]
+    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1), by_row=small or graded)
     return Fused(
         stage.node,
         terms[0].node,
@@ -113,12 +114,13 @@ def _one_layer(terms: Sequence[Term]) -> bool:
 
 def _takes_values(stage: Compute, update: Update, steps: int) -> bool:
     """Whether the kernel of values has such a layer: of small windows without gaps, its neurons alike in all pixels."""
-    coefficients = (update.offset, update.theta, update.v_reset, update.delta, update.v_init)
+    found = (update.offset, update.theta, update.v_reset, update.delta, update.v_init)
+    arrays = [value for value in found if isinstance(value, np.ndarray)]
     return (
         stage.number == "i32"
         and stage.terms[0].window.dilation[1] == 1
         and stage.layout.pixels >= _PIXELS
-        and all(np.size(value) in (1, stage.layout.channels) for value in coefficients)
+        and all(len(array) == stage.layout.channels for array in arrays)
         and _words(stage, steps) <= _VALUE_WORDS
     )
 

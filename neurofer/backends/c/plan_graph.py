@@ -19,6 +19,7 @@ from neurofer.backends.c.plan_stages import (
     Compute,
     Constant,
     Enter,
+    Fused,
     Join,
     Keep,
     Late,
@@ -215,20 +216,23 @@ class Graph:
         """Add a stage that sums up all that enters a node, or a layer itself, and does what the node does."""
         number = self.wiring.arithmetic[name]
         made = self._summed(name, node, number)
-        found = fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
-        if found is None and self.fuse and (layer := self._layer_before(made)):
-            found = fused(replace(made, terms=layer.terms, bias=layer.bias), self.program.contract.steps, small=self.small)
+        found = self._fused(made)
+        if found is None and (before := self._layer_before(made)):
+            found = self._fused(replace(made, terms=before.terms, bias=before.bias))
             if found is not None:
-                self.stages.remove(layer)
+                self.stages.remove(before)
         if found is None and self.fuse and not self.small and wide(made):
             # no kernel takes such weights as integers; where float32 holds every sum, its kernel is as exact
             number = replace(number, number="f32", reason=_AS_EXACT)
-            found = fused(self._summed(name, node, number), self.program.contract.steps, small=False)
+            found = self._fused(self._summed(name, node, number))
             if found is not None:
                 layer = self.wiring.arithmetic[found.layer]
                 self.wiring.arithmetic[found.layer] = replace(layer, number="f32", reason=_AS_EXACT)
                 self.wiring.arithmetic[name] = number
         self.stages.append(found or made)
+
+    def _fused(self, made: Compute) -> Fused | None:
+        return fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
 
     def _layer_before(self, made: Compute) -> Compute | None:
         """Return the stage of a layer that is always the same, where ``made`` alone reads it, and nothing else.

@@ -163,9 +163,9 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
 
 
 def value_words(window: Window, steps: int) -> int:
-    """Return how many 64-bit words of scratch ``layer_values.h`` needs for a layer whose values differ in ``steps`` steps.
+    """Return how many words of scratch ``layer_values.h`` needs, at most, where values differ in so many steps.
 
-    They hold the weights of a block, and the rows that a row of outputs reads.
+    They hold the weights of a block, and what a row of outputs reads.
     """
     run = window.channels * window.kernel[1]
     row = (window.out[1] - 1) * window.stride[1] * window.channels + run

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.backends.c import rows
+from neurofer.backends.c.emit_kernels import kernel_text
 
 Array = NDArray[Any]
 
@@ -24,6 +25,7 @@ INCLUDES = "#include <stdint.h>\n#include <stddef.h>\n#include <string.h>\n"
 _CALLS = """
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f);
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f);
+void call_values(const nf_layer *a, const nf_neuron_i32 *b, const nf_values *c, int32_t *d, uint64_t *e, uint64_t *f);
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d);
 
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f)
@@ -33,6 +35,10 @@ void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f)
 {
     nf_layer_f32(a, b, c, d, e, f);
+}
+void call_values(const nf_layer *a, const nf_neuron_i32 *b, const nf_values *c, int32_t *d, uint64_t *e, uint64_t *f)
+{
+    nf_layer_values(a, b, c, d, e, f);
 }
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d)
 {
@@ -63,6 +69,10 @@ class NeuronFloats(ctypes.Structure):
 
 class Source(ctypes.Structure):
     _fields_ = [("shape", Shape), ("terms", ctypes.c_int32), ("steps", ctypes.c_int32), ("planes", ctypes.c_void_p * 8)]
+
+
+class ByteValues(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_void_p), ("steps", ctypes.c_int32), ("hop", ctypes.c_int32)]
 
 
 class Layer(ctypes.Structure):

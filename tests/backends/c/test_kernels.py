@@ -88,11 +88,15 @@ class Case:
         made.next, made.next_bytes = packed.data.ctypes.data, packed.data.nbytes
         return made
 
-    def scratch(self) -> Array:
-        window = rows.Window(
+    @property
+    def window(self) -> rows.Window:
+        return rows.Window(
             self.kernel, self.stride, self.pad, self.dilation, self.image[0], self.image[1:], self.out[1:]
         )
-        return k.aligned(max(rows.scratch_words(window, self.steps, self.terms, floats=f) for f in (False, True)) + 1)
+
+    def scratch(self) -> Array:
+        sizes = (rows.scratch_words(self.window, self.steps, self.terms, floats=floats) for floats in (False, True))
+        return k.aligned(max(sizes) + 1)
 
     def windows(self, spikes: Array) -> Array:
         """Return ``[T, H, W, C, ky, kx]``: what each output pixel sees."""
@@ -190,6 +194,48 @@ def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
     kernels("layer_i8", layer, neuron, source, state, out, case.scratch())
     np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), found)
     np.testing.assert_array_equal(state, last)
+
+
+_IMAGES = {
+    "image": Case((1, 9, 11), 128, steps=4),
+    "colours": Case((3, 8, 9), 64, (5, 3), (2, 1), (2, 1), steps=2),
+    "stem": Case((3, 17, 15), 40, (7, 7), (2, 2), (3, 3)),
+    "five channels": Case((5, 6, 5), 70, (2, 2), (1, 2), (0, 1)),
+    "130 outputs": Case((2, 5, 6), 130, (1, 1), pad=(0, 0), steps=1),
+    "rows apart": Case((4, 9, 6), 64, (3, 2), (2, 1), (1, 0), (3, 1)),
+    "one row": Case((3, 1, 40), 24, (1, 9), (1, 2), (0, 4), steps=5),
+    "wide pads": Case((2, 3, 2), 64, (5, 5), (3, 2), (6, 7)),
+}
+
+
+@pytest.mark.parametrize("static", [True, False], ids=["static", "moving"])
+@pytest.mark.parametrize("kind", _NEURONS)
+@pytest.mark.parametrize("case", _IMAGES.values(), ids=_IMAGES)
+def test_layers_of_values(kernels: k.Kernels, case: Case, kind: str, static: bool) -> None:
+    generator = np.random.default_rng(case.outputs)
+    frames = generator.choice(np.array([0, 1, 100, 255], np.uint8), (1 if static else case.steps, *case.image))
+    weight, spec = case.weight(generator), _NEURONS[kind]
+    drive = np.broadcast_to(case.sums(weight, [frames]), (case.steps, *case.out[1:], case.outputs))
+    size = max(int(np.abs(drive).std()), 1)
+    bias, theta, start = (generator.integers(-size, 2 * size, case.outputs).astype(np.int32) for _ in range(3))
+    reset = np.array([size // 3 + 1 if spec["soft"] else -7], np.int32)
+    fresh = np.broadcast_to(start.astype(np.int64), drive.shape[1:])
+    expected, last = _reference(drive, spec, bias, theta, reset, fresh)
+    assert 0.05 < expected.mean() < 0.95
+
+    moved = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
+    values = k.ByteValues(moved.ctypes.data, case.steps, 0 if static else moved[0].size)
+    layer, neuron = case.layer(packed := rows.pack(weight, by_row=True)), _neuron(spec, bias, theta, reset, start)
+    state = np.ascontiguousarray(fresh.astype(np.int32))
+    for kept in (None, state):
+        scratch = k.aligned(rows.value_words(case.window, len(frames)) + 8)
+        scratch[-8:] = 7
+        out = np.full(_words(case), 0xFF, np.uint64)
+        kernels("values", layer, neuron, values, kept, out, scratch)
+        assert (scratch[-8:] == 7).all()
+        np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), expected.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(state, last)
+    assert packed.data.size
 
 
 def _words(case: Case) -> int:
