@@ -76,12 +76,13 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     layer = (_shape(read), _shape(out), *pairs, int(stage.by_column), stage.last, *weights, bias, *ahead, stage.largest)
     memory = stage.membrane.name
     several = stage.linear and not pool.kernels.small
-    values, kernel = ("ints", "i8") if made == "i32" else ("floats", "f32")
+    values = "ints" if made == "i32" else "floats"
+    kernel, sources = _source(stage, pool, several=several)
     lines = [
         *neurons.lines,
         definition,
         fields("const nf_layer layer", _LAYER, layer),
-        *_gather(stage.sources, ("samples", "NF_HOP") if several else ("1", "0")),
+        *sources,
         f"if ({memory} != NULL && start == 0)",
         f"    for (int32_t pixel = 0; pixel < {out.pixels}; pixel++)",
         f"        nf_start_{values}(&neuron, pixel, 0, {out.channels}, {memory} + (ptrdiff_t)pixel * {out.channels});",
@@ -89,12 +90,23 @@ def fused(stage: Fused, pool: Pool, after: Constant | None) -> Function:
     ]
     numbers = "float32" if made == "f32" else f"integers of 2^{-stage.arithmetic.exponent}"
     width = "" if stage.arithmetic.bits is None else f", sums of {stage.arithmetic.bits} bits"
-    planes = ", ".join(buffer.name for buffer in stage.sources)
-    comment = f"{stage.node} = {stage.what.kind}: {out} of {stage.layer}({planes}); {numbers}{width}"
+    read_from = ", ".join(buffer.name for buffer in stage.sources)
+    comment = f"{stage.node} = {stage.what.kind}: {out} of {stage.layer}({read_from}); {numbers}{width}"
     reads = tuple(dict.fromkeys(stage.sources))
     writes = (stage.out, stage.scratch)
     kept = (stage.membrane,)
     return Function(f"stage_{stage.out.name}", comment, lines, reads, (), writes, (), kept, samples=several)
+
+
+def _source(stage: Fused, pool: Pool, *, several: bool) -> tuple[str, list[str]]:
+    """Return which kernel takes a layer, and the definition of the ``source`` that it reads."""
+    first = stage.sources[0]
+    if first.type == "bits":
+        samples = ("samples", "NF_HOP") if several else ("1", "0")
+        return "i8" if stage.arithmetic.number == "i32" else "f32", _gather(stage.sources, samples)
+    pool.kernels.use_file("layer_values.h")
+    hop = 0 if first.slots == 1 else first.hop
+    return "values", [f"const nf_values source = {{{first.name}, steps, {hop}}};"]
 
 
 def pool_spikes(stage: PoolSpikes, pool: Pool) -> Function:

@@ -1,4 +1,4 @@
-"""Which layers the kernels with lists of spikes take, and in which form."""
+"""Which layers the kernels of whole layers take, and in which form."""
 
 from __future__ import annotations
 
@@ -20,12 +20,18 @@ from neurofer.passes.proof import first
 TERMS = 8
 """Most planes that a kernel adds up."""
 
+_PIXELS = 16
+"""Output pixels from which on it pays that weights of values are laid out anew in every call."""
+
+_VALUE_WORDS = 2**14
+"""Most scratch of a layer of values: where windows are larger, it pays to leave out the values that are zero."""
+
 
 def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
-    """Return a stage as one layer of planes and its neurons; None where it is something else.
+    """Return a stage as one layer and its neurons; None where it is something else.
 
-    A layer has no groups, and weights of 8 bits or float32; its neurons have no synaptic current, and in integers
-    one leak for all and a gain that is a power of two.
+    A layer reads planes, or one buffer of bytes; it has no groups, and weights of 8 bits or float32. Its neurons have
+    no synaptic current, and in integers one leak for all and a gain that is a power of two.
     """
     terms, update, sums = stage.terms, stage.update, stage.bias
     if not isinstance(stage.what, n.Neuron) or update is None or stage.membrane is None:
@@ -35,9 +41,13 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
     weight = terms[0].weight
     if weight is None or weight.type not in ("i8", "f32"):
         return None
+    graded = terms[0].source.buffer.type != "bits"
+    if graded and (small or not _takes_values(stage, update, steps)):
+        return None
     if stage.number == "i32":
         update, sums = _with_bias(update, sums, stage.layout.channels), None
-    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1), small=small)  # [y, x, in, out] -> [out, in, y, x]
+    # [y, x, in, out] -> [out, in, y, x]
+    packed = rows.pack(weight.values[0].transpose(3, 2, 0, 1), by_row=small or graded)
     return Fused(
         stage.node,
         terms[0].node,
@@ -67,7 +77,14 @@ def wide(stage: Compute) -> bool:
 
 def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
     """Return the room in which a kernel works."""
-    grid, out, window = reads(stage)[0].layout, stage.layout, stage.terms[0].window
+    one, many = (0, 0) if small else (_words(stage, t) for t in (1, steps))
+    name = stage.scratch.name.removesuffix("_drive")
+    return Buffer(f"{name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
+
+
+def _words(stage: Compute, steps: int) -> int:
+    source, out, window = reads(stage)[0], stage.layout, stage.terms[0].window
+    grid = source.layout
     sizes = rows.Window(
         window.kernel,
         window.stride,
@@ -77,26 +94,35 @@ def _scratch(stage: Compute, steps: int, *, small: bool) -> Buffer:
         (grid.height, grid.width),
         (out.height, out.width),
     )
-    one, many = (
-        (rows.scratch_words(sizes, t, len(stage.terms), floats=stage.number == "f32") for t in (1, steps))
-        if not small
-        else (0, 0)
-    )
-    name = stage.scratch.name.removesuffix("_drive")
-    return Buffer(f"{name}_lists", Layout(1), "bits", room=(max(1, one), max(1, many)))
+    if source.type != "bits":
+        return rows.value_words(sizes, source.slots or steps)
+    return rows.scratch_words(sizes, steps, len(stage.terms), floats=stage.number == "f32")
 
 
 def _one_layer(terms: Sequence[Term]) -> bool:
-    """Whether the terms are one layer on planes of all steps."""
-    planes = [term.source.buffer for term in terms]
+    """Whether the terms are one layer on planes of all steps, or on bytes."""
+    read = [term.source.buffer for term in terms]
     return (
         0 < len(terms) <= TERMS
         and len({(term.node, term.kind) for term in terms}) == 1
         and terms[0].kind == "conv"
         and terms[0].window.groups == 1
         and not any(term.source.delayed for term in terms)
-        and all(plane.type == "bits" for plane in planes)
-        and len({plane.slots for plane in planes}) == 1
+        and (all(buffer.type == "bits" for buffer in read) or [buffer.type for buffer in read] == ["u8"])
+        and len({buffer.slots for buffer in read}) == 1
+    )
+
+
+def _takes_values(stage: Compute, update: Update, steps: int) -> bool:
+    """Whether the kernel of values has such a layer: of small windows without gaps, its neurons alike in all pixels."""
+    found = (update.offset, update.theta, update.v_reset, update.delta, update.v_init)
+    arrays = [value for value in found if isinstance(value, np.ndarray)]
+    return (
+        stage.number == "i32"
+        and stage.terms[0].window.dilation[1] == 1
+        and stage.layout.pixels >= _PIXELS
+        and all(len(array) == stage.layout.channels for array in arrays)
+        and _words(stage, steps) <= _VALUE_WORDS
     )
 
 

@@ -19,6 +19,7 @@ from neurofer.backends.c.plan_stages import (
     Compute,
     Constant,
     Enter,
+    Fused,
     Join,
     Keep,
     Late,
@@ -29,6 +30,7 @@ from neurofer.backends.c.plan_stages import (
     Stage,
     Term,
     Type,
+    reads,
 )
 from neurofer.backends.c.plan_wiring import LAYERS, POOLS, Entering, Wiring
 from neurofer.ir import Program
@@ -214,16 +216,34 @@ class Graph:
         """Add a stage that sums up all that enters a node, or a layer itself, and does what the node does."""
         number = self.wiring.arithmetic[name]
         made = self._summed(name, node, number)
-        found = fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
+        found = self._fused(made)
+        if found is None and (before := self._layer_before(made)):
+            found = self._fused(replace(made, terms=before.terms, bias=before.bias))
+            if found is not None:
+                self.stages.remove(before)
         if found is None and self.fuse and not self.small and wide(made):
             # no kernel takes such weights as integers; where float32 holds every sum, its kernel is as exact
             number = replace(number, number="f32", reason=_AS_EXACT)
-            found = fused(self._summed(name, node, number), self.program.contract.steps, small=False)
+            found = self._fused(self._summed(name, node, number))
             if found is not None:
                 layer = self.wiring.arithmetic[found.layer]
                 self.wiring.arithmetic[found.layer] = replace(layer, number="f32", reason=_AS_EXACT)
                 self.wiring.arithmetic[name] = number
         self.stages.append(found or made)
+
+    def _fused(self, made: Compute) -> Fused | None:
+        return fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
+
+    def _layer_before(self, made: Compute) -> Compute | None:
+        """Return the stage of a layer that is always the same, where ``made`` alone reads it, and nothing else.
+
+        Where steps run one by one, it stays apart: computed once.
+        """
+        entering = self.wiring.entering(made.node)
+        if len(entering) != 1 or self.program.recurrent or self.wiring.targets(entering[0][0]) != [(made.node, False)]:
+            return None
+        found = [stage for stage in self.stages if isinstance(stage, Compute) and stage.out is reads(made)[0]]
+        return found[0] if found and found[0].static else None
 
     def _summed(self, name: str, node: n.Node, number: Arithmetic) -> Compute:
         layout = self.wiring.layouts[name]

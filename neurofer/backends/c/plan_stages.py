@@ -178,14 +178,14 @@ class Enter:
 
 @dataclass(frozen=True)
 class Fused:
-    """One Conv or Linear of whole planes and the neurons behind it, in one kernel with lists of spikes.
+    """One Conv or Linear and the neurons behind it, in one kernel.
 
     Attributes:
         node: the neurons' name.
         layer: the layer's.
         what: the neurons.
         arithmetic: their numbers.
-        sources: planes of one grid, summed.
+        sources: planes of one grid, summed; or one buffer of bytes.
         window: how the layer reads them.
         weight: rows as `rows.pack` orders them.
         by_column: see `rows.Rows`.
@@ -218,7 +218,7 @@ class Fused:
     @property
     def linear(self) -> bool:
         """Whether it uses each weight once in a step, so that it is worth to compute several samples at once."""
-        return self.out.layout.pixels == 1
+        return self.out.layout.pixels == 1 and self.sources[0].type == "bits"
 
 
 @dataclass(frozen=True)

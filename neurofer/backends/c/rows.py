@@ -112,14 +112,14 @@ def _text(name: str) -> str:
     return (resources.files("neurofer.backends.c") / "kernels" / name).read_text(encoding="utf-8")
 
 
-def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
+def pack(weight: NDArray[Any], *, by_row: bool = False) -> Rows:
     """Pack a layer's weights ``[out, in, ky, kx]``, int8 or float32 (a Linear on ``[C, H, W]``: ``ky, kx = H, W``).
 
     Integer blocks end with a row of zero weights, to which incomplete groups of spikes point.
 
     Args:
         weight: the weights.
-        small: for cores without vectors (`kernels`).
+        by_row: for kernels that read windows row by row: of values, and on cores without vectors.
 
     Raises:
         TypeError: weights of another type.
@@ -127,7 +127,7 @@ def pack(weight: NDArray[Any], *, small: bool = False) -> Rows:
     if weight.dtype not in (np.int8, np.float32):
         raise TypeError(f"weights must be int8 or float32, are {weight.dtype}")
     outputs, channels, kernel_y, kernel_x = weight.shape
-    by_column = weight.dtype == np.float32 or not (small or _tabulated(channels, kernel_y, kernel_x))
+    by_column = weight.dtype == np.float32 or not (by_row or _tabulated(channels, kernel_y, kernel_x))
     table = weight.transpose((3, 2, 1, 0) if by_column else (2, 3, 1, 0)).reshape(-1, outputs)
     if weight.dtype == np.int8:
         table = np.concatenate([table, np.zeros((1, outputs), np.int8)])
@@ -192,6 +192,16 @@ def _lookup_words(window: Window, steps: int) -> int:
     places = (((rows + reach_y + 1) * row + _PLACES + 31) // 32 | 1) * 32
     taps = -(window.kernel[0] * window.kernel[1] // -16) * 8
     return tables + _PLACES * (16 + BLOCK) // 4 + groups * places // 4 + -(row // -8) * 8 + taps
+
+
+def value_words(window: Window, steps: int) -> int:
+    """Return how many words of scratch ``layer_values.h`` needs, at most, where values differ in so many steps.
+
+    They hold the weights of a block, and what a row of outputs reads.
+    """
+    run = window.channels * window.kernel[1]
+    row = (window.out[1] - 1) * window.stride[1] * window.channels + run
+    return window.kernel[0] * (-(run // -2) * BLOCK // 2 + steps * (row + 4) // 4)
 
 
 def _dense_words(window: Window, steps: int) -> int:

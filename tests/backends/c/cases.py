@@ -145,6 +145,23 @@ def constant(domain=CODES):
     return program(nodes, edges, Contract(steps=4, encoder="constant"))
 
 
+def pictures(encoder):
+    """Layers of an image that are fused with their neurons: soft, leaky, of many channels and of few."""
+    r = rng()
+    nodes = {"input": n.Input((3, 9, 7), CODES)}
+    edges = []
+    thetas = np.broadcast_to(r.choice([10.0, 30.0], (70, 1, 1)), (70, 5, 4))
+    neurons = {64: n.Neuron(theta=20.0), 70: n.Neuron(0.5, theta=thetas, reset="soft")}
+    for k, (outputs, neuron) in enumerate(neurons.items()):
+        nodes |= {
+            f"conv{k}": n.Conv2d(dyadic(r, (outputs, 3, 3, 3), bits=5), dyadic(r, outputs), 1 + k, 1),
+            f"fire{k}": neuron,
+            f"out{k}": n.Output(),
+        }
+        edges += [("input", f"conv{k}"), (f"conv{k}", f"fire{k}"), (f"fire{k}", f"out{k}")]
+    return program(nodes, edges, Contract(steps=4, encoder=encoder))
+
+
 def pooled():
     """Pooling of values and of sums of spikes, with padding; a mean of nine, which is on no grid."""
     r = rng()
@@ -363,6 +380,8 @@ CASES = {
     "constant image": constant,
     "constant spikes": lambda: constant(BINARY),
     "constant floats": lambda: constant(Domain("real")),
+    "constant picture": lambda: pictures("constant"),
+    "pictures": lambda: pictures("events"),
     "pooled": pooled,
     "odd names": odd_names,
     "many planes": many_planes,

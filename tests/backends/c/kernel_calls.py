@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofer.backends.c import rows
+from neurofer.backends.c.emit_kernels import kernel_text
 
 Array = NDArray[Any]
 
@@ -24,6 +25,7 @@ INCLUDES = "#include <stdint.h>\n#include <stddef.h>\n#include <string.h>\n"
 _CALLS = """
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f);
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f);
+void call_values(const nf_layer *a, const nf_neuron_i32 *b, const nf_values *c, int32_t *d, uint64_t *e, uint64_t *f);
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d);
 
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f)
@@ -33,6 +35,10 @@ void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f)
 {
     nf_layer_f32(a, b, c, d, e, f);
+}
+void call_values(const nf_layer *a, const nf_neuron_i32 *b, const nf_values *c, int32_t *d, uint64_t *e, uint64_t *f)
+{
+    nf_layer_values(a, b, c, d, e, f);
 }
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d)
 {
@@ -68,6 +74,10 @@ class Source(ctypes.Structure):
         ("hop", ctypes.c_ssize_t),
         ("planes", ctypes.c_void_p * 8),
     ]
+
+
+class ByteValues(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_void_p), ("steps", ctypes.c_int32), ("hop", ctypes.c_int32)]
 
 
 class Layer(ctypes.Structure):
@@ -112,7 +122,7 @@ def build(folder: Path, compiler: str, flags: tuple[str, ...]) -> Kernels:
     """Compile the kernels with all warnings as errors, and load them."""
     name = folder / "_".join(["kernels", compiler, *flags]).replace("=", "").replace(",", "")
     source = name.with_suffix(".c")
-    source.write_text(INCLUDES + rows.kernels() + _CALLS, encoding="utf-8")
+    source.write_text(INCLUDES + rows.kernels() + kernel_text("layer_values.h") + _CALLS, encoding="utf-8")
     command = [compiler, *WARNINGS, "-O2", "-ffp-contract=off", "-shared", "-fPIC", *flags, str(source)]
     subprocess.run([*command, "-o", str(name.with_suffix(".so"))], check=True)
     return Kernels(ctypes.CDLL(str(name.with_suffix(".so"))))

@@ -51,6 +51,13 @@ _GUARD, _UNTOUCHED = 64, np.uint64(0xA5A5A5A5A5A5A5A5)
 """Words behind the scratch, and what they hold before and after."""
 
 
+def _guarded(words: int) -> Array:
+    """Return scratch, and behind it what no kernel may touch."""
+    scratch = k.aligned(words + _GUARD)
+    scratch[-_GUARD:] = _UNTOUCHED
+    return scratch
+
+
 @dataclass(frozen=True)
 class Case:
     """A layer; pairs are (y, x), the image is [channels, height, width].
@@ -102,14 +109,15 @@ class Case:
         made.largest = packed.largest
         return made
 
-    def scratch(self) -> Array:
-        window = rows.Window(
+    @property
+    def window(self) -> rows.Window:
+        return rows.Window(
             self.kernel, self.stride, self.pad, self.dilation, self.image[0], self.image[1:], self.out[1:]
         )
-        words = [rows.scratch_words(window, self.steps, self.terms, floats=floats) for floats in (False, True)]
-        scratch = k.aligned(max(1, *words) + _GUARD)
-        scratch[-_GUARD:] = _UNTOUCHED
-        return scratch
+
+    def scratch(self) -> Array:
+        words = [rows.scratch_words(self.window, self.steps, self.terms, floats=floats) for floats in (False, True)]
+        return _guarded(max(1, *words))
 
     def windows(self, spikes: Array) -> Array:
         """Return ``[T, H, W, C, ky, kx]``: what each output pixel sees."""
@@ -266,6 +274,47 @@ def test_samples_together_are_as_apart(kernels: k.Kernels, case: Case, kind: str
         kernels(kind, layer, neuron, k.source_of(own, (case.steps, *case.image)), None, alone, case.scratch())
         np.testing.assert_array_equal(state[begin:], alone)
         assert alone.any()
+
+
+_IMAGES = {
+    "image": Case((1, 9, 11), 128, steps=4),
+    "colours": Case((3, 8, 9), 64, (5, 3), (2, 1), (2, 1), steps=2),
+    "stem": Case((3, 17, 15), 40, (7, 7), (2, 2), (3, 3)),
+    "five channels": Case((5, 6, 5), 70, (2, 2), (1, 2), (0, 1)),
+    "130 outputs": Case((2, 5, 6), 130, (1, 1), pad=(0, 0), steps=1),
+    "rows apart": Case((4, 9, 6), 64, (3, 2), (2, 1), (1, 0), (3, 1)),
+    "one row": Case((3, 1, 40), 24, (1, 9), (1, 2), (0, 4), steps=5),
+    "wide pads": Case((2, 3, 2), 64, (5, 5), (3, 2), (6, 7)),
+}
+
+
+@pytest.mark.parametrize("static", [True, False], ids=["static", "moving"])
+@pytest.mark.parametrize("kind", _NEURONS)
+@pytest.mark.parametrize("case", _IMAGES.values(), ids=_IMAGES)
+def test_layers_of_values(kernels: k.Kernels, case: Case, kind: str, static: bool) -> None:
+    generator = np.random.default_rng(case.outputs)
+    frames = generator.choice(np.array([0, 1, 100, 255], np.uint8), (1 if static else case.steps, *case.image))
+    weight, spec = case.weight(generator), _NEURONS[kind]
+    drive = np.broadcast_to(case.sums(weight, [frames]), (case.steps, *case.out[1:], case.outputs))
+    size = max(int(np.abs(drive).std()), 1)
+    bias, theta, start = (generator.integers(-size, 2 * size, case.outputs).astype(np.int32) for _ in range(3))
+    reset = np.array([size // 3 + 1 if spec["soft"] else -7], np.int32)
+    fresh = np.broadcast_to(start.astype(np.int64), drive.shape[1:])
+    expected, last = _reference(drive, spec, bias, theta, reset, fresh)
+    assert 0.05 < expected.mean() < 0.95
+
+    moved = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
+    values = k.ByteValues(moved.ctypes.data, case.steps, 0 if static else moved[0].size)
+    layer, neuron = case.layer(packed := rows.pack(weight, by_row=True)), _neuron(spec, bias, theta, reset, start)
+    state = np.ascontiguousarray(fresh.astype(np.int32))
+    for kept in (None, state):
+        scratch = _guarded(rows.value_words(case.window, len(frames)))
+        out = np.full(_words(case), 0xFF, np.uint64)
+        kernels("values", layer, neuron, values, kept, out, scratch)
+        assert (scratch[-_GUARD:] == _UNTOUCHED).all()
+        np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), expected.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(state, last)
+    assert packed.data.size
 
 
 def _words(case: Case) -> int:

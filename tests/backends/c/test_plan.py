@@ -132,6 +132,47 @@ def test_what_is_always_the_same_is_computed_once():
     assert always_equal == {"input", "conv", "pool", "max", "same", "same.pad"}
 
 
+def image(encoder="constant", neuron=None, shape=(1, 6, 6), **conv):
+    """A convolution of an image and its neurons."""
+    weight = grid(np.random.default_rng(0), 4, shape[0], 3, 3)
+    nodes = {
+        "input": n.Input(shape, cases.CODES),
+        "conv": n.Conv2d(weight, **conv),
+        "fire": neuron or n.Neuron(),
+        "output": n.Output(),
+    }
+    return in_a_row(nodes, Contract(steps=4, encoder=encoder))
+
+
+@pytest.mark.parametrize("encoder", ["constant", "events"])
+def test_a_layer_of_an_image_is_fused_with_its_neurons(encoder):
+    made = stages(image(encoder))
+    assert [type(stage) for stage in made.values()] == [Enter, Fused, Compute]
+    assert (made["fire"].layer, made["fire"].static) == ("conv", False)
+    assert [(buffer.type, buffer.slots) for buffer in made["fire"].sources] == [("u8", encoder == "constant")]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        image(dilation=2),
+        image(shape=(1, 5, 5)),
+        image(shape=(400, 6, 6)),
+        image(neuron=n.Neuron(theta=np.arange(64.0).reshape(4, 4, 4))),
+        image(neuron=n.Neuron(alpha_syn=0.5)),
+    ],
+    ids=["gaps", "few pixels", "large windows", "thresholds of neurons", "currents"],
+)
+def test_other_layers_of_an_image_are_generic(program):
+    assert [type(stage) for stage in plan(program).stages] == [Enter, Compute, Compute, Compute]
+
+
+def test_a_layer_of_an_image_that_others_read_stays_apart():
+    made = stages(cases.constant())
+    assert isinstance(made["conv"], Compute)
+    assert [type(stage) for stage in stages(image(), small=True).values()] == [Enter, Compute, Compute, Compute]
+
+
 def test_feedback_runs_step_by_step():
     assert plan(recurrent()).sequence == "steps"
     assert plan(convolutional()).sequence == "layers"

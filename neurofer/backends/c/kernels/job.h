@@ -69,23 +69,54 @@ NF_INLINE nf_neurons64 nf_load_neurons(const nf_neuron_i32 *neuron, int32_t firs
     return loaded;
 }
 
+/* Even outputs before odd ones; done twice, the order of the lanes. In a form that compilers find vectors for. */
+NF_INLINE void nf_part_pairs(const int32_t *from, int32_t *to)
+{
+    for (int32_t i = 0; i < 32; i++) {
+        to[i] = from[2 * i];
+        to[32 + i] = from[2 * i + 1];
+    }
+}
+
+/* The inverse. */
+NF_INLINE void nf_join_pairs(const int32_t *from, int32_t *to)
+{
+    for (int32_t i = 0; i < 32; i++) {
+        to[2 * i] = from[i];
+        to[2 * i + 1] = from[32 + i];
+    }
+}
+
 NF_INLINE nf_ints64 nf_load_membranes(const nf_job *job, const nf_neurons64 *neurons, int32_t first, int32_t y, int32_t x)
 {
     const nf_shape shape = job->layer->out;
     if (!job->state)
         return neurons->start;
-    const nf_ints membranes = {job->state + (y * shape.width + x) * shape.channels, 1, 0};
-    return nf_spread(membranes, first, nf_least(64, shape.channels - first));
+    const int32_t *from = job->state + (y * shape.width + x) * shape.channels + first;
+    if (shape.channels - first < 64) {
+        const nf_ints membranes = {from, 1, 0};
+        return nf_spread(membranes, 0, shape.channels - first);
+    }
+    int32_t parted[64], values[64];
+    nf_ints64 v;
+    nf_part_pairs(from, parted);
+    nf_part_pairs(parted, values);
+    memcpy(&v, values, sizeof v);
+    return v;
 }
 
 NF_INLINE void nf_save_membranes(const nf_job *job, const nf_ints64 *v, int32_t first, int32_t y, int32_t x)
 {
     const nf_shape shape = job->layer->out;
-    if (job->state) {
-        int32_t values[64], *to = job->state + (y * shape.width + x) * shape.channels + first;
-        memcpy(values, v, sizeof values);
-        for (int32_t i = 0; i < nf_least(64, shape.channels - first); i++)
-            to[i] = values[nf_place(i)];
+    if (!job->state)
+        return;
+    int32_t values[64], joined[64], *to = job->state + (y * shape.width + x) * shape.channels + first;
+    memcpy(values, v, sizeof values);
+    if (shape.channels - first >= 64) {
+        nf_join_pairs(values, joined);
+        nf_join_pairs(joined, to);
+        return;
     }
+    for (int32_t i = 0; i < shape.channels - first; i++)
+        to[i] = values[nf_place(i)];
 }
-

@@ -133,6 +133,18 @@ NF_KERNEL void nf_pixel_f32(const nf_layer *layer, const nf_source *source, int3
             drive[i] += layer->bias[first + i];
 }
 
+/* One step of the neurons of a block: their spikes go into the plane, which is clear. */
+NF_INLINE void nf_fire_block(const nf_neuron_i32 *neuron, nf_shape shape, int32_t t, int32_t pixel, int32_t first,
+                             const int32_t *drive, int32_t *v, uint64_t *out)
+{
+    const int32_t count = nf_least(64, shape.channels - first), at = pixel % shape.width * shape.channels + first;
+    uint64_t *row = out + (t * shape.height + pixel / shape.width) * shape.stride;
+    for (int32_t i = 0; i < count; i += 32) {
+        const int32_t part = nf_least(32, count - i);
+        nf_or_bits(row, at + i, part, nf_fire_ints(neuron, pixel, first + i, part, drive + i, v + i));
+    }
+}
+
 /* A layer and the neurons behind it. `state` keeps the membranes [y][x][c] between calls; NULL starts them anew. The
    plane is clear. */
 NF_KERNEL void nf_layer_plain(const nf_layer *layer, const nf_neuron_i32 *neuron, const nf_source *source, int32_t *state,
@@ -147,12 +159,8 @@ NF_KERNEL void nf_layer_plain(const nf_layer *layer, const nf_neuron_i32 *neuron
                 nf_start_ints(neuron, pixel, c, count, v);
             for (int32_t t = 0; t < source->steps; t++) {
                 int32_t drive[64] = {0};
-                uint64_t *row = out + (t * shape.height + pixel / shape.width) * shape.stride;
                 nf_pixel_i8(layer, source, t, pixel, c, drive);
-                for (int32_t i = 0; i < count; i += 32) {
-                    const int32_t part = nf_least(32, count - i), at = pixel % shape.width * shape.channels + c + i;
-                    nf_or_bits(row, at, part, nf_fire_ints(neuron, pixel, c + i, part, drive + i, v + i));
-                }
+                nf_fire_block(neuron, shape, t, pixel, c, drive, v, out);
             }
         }
 }

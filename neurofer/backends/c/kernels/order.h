@@ -35,3 +35,13 @@ enum {
 
 /* Most lines that are fetched with 8 rows. */
 #define NF_MOST_LINES 16
+
+/* Values that are multiplied at once, and weights: 32 bits for an output. */
+#if NF_DENSE
+#define NF_GROUP 4
+typedef uint8_t nf_value;
+typedef int8_t nf_weight;
+#else
+#define NF_GROUP 2
+typedef int16_t nf_value, nf_weight;
+#endif

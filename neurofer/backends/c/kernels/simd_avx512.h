@@ -76,6 +76,21 @@ NF_INLINE nf_ints64 nf_no_ints(void)
     return none;
 }
 
+/* to + the products of a group of values and the weights of each output for it. */
+NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t group, const nf_weight *weights)
+{
+    const __m512i values = _mm512_set1_epi32(group);
+    for (int32_t i = 0; i < 4; i++) {
+        const __m512i these = _mm512_load_si512(weights + 16 * NF_GROUP * i);
+#if NF_DENSE
+        to.lane[i] = _mm512_dpbusd_epi32(to.lane[i], values, these);
+#else
+        to.lane[i] = _mm512_add_epi32(to.lane[i], _mm512_madd_epi16(values, these));
+#endif
+    }
+    return to;
+}
+
 /* Rows are summed twice: byte by byte modulo 256, and as means of eight, rounded up, which fit a byte and so are widened
    once for eight rows. A mean of two exceeds the true one by at most a half, that of eight by at most three halves; over
    NF_ROWS rows the sum is then less than 256 too large, and the sum modulo 256 tells by how much. Nothing overflows:
@@ -209,6 +224,15 @@ typedef struct {
     int32_t leak_mul, leak_shift, in_shift, soft;
     int32_t plain; /* hard reset, no leak, no shift */
 } nf_neurons64;
+
+/* What a step adds to the membranes. */
+NF_INLINE nf_ints64 nf_input64(const nf_neurons64 *neurons, nf_ints64 drive)
+{
+    const __m512i shift = _mm512_set1_epi32(neurons->in_shift);
+    for (int32_t i = 0; i < 4; i++)
+        drive.lane[i] = _mm512_add_epi32(_mm512_sllv_epi32(drive.lane[i], shift), neurons->bias.lane[i]);
+    return drive;
+}
 
 /* One step of 64 neurons: v = the next membranes; returns the spikes. */
 NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive, nf_ints64 *v)

@@ -88,6 +88,30 @@ NF_INLINE nf_ints64 nf_no_ints(void)
     return none;
 }
 
+/* The sums of the products of neighbouring numbers of 16 bits. */
+NF_INLINE nf_i32s nf_products(nf_i32s a, nf_i32s b)
+{
+#if NF_BYTES == 32
+    return (nf_i32s)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (nf_i32s)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+    return ((nf_i32s)((nf_u32s)a << 16) >> 16) * ((nf_i32s)((nf_u32s)b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+
+/* to + the products of a group of values and the weights of each output for it. */
+NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t group, const nf_weight *weights)
+{
+    const nf_i32s none = {0};
+    for (int32_t i = 0; i < 4 * NF_VECTORS; i++) {
+        nf_i32s these;
+        memcpy(&these, weights + NF_BYTES / 2 * i, sizeof these);
+        to.lane[i] += nf_products(none + group, these);
+    }
+    return to;
+}
+
 /* Sums of bytes by pairs, modulo 2^16: of the words (byte 0 + 256 * byte 1), and of their high bytes. */
 typedef struct {
     nf_u16s words[NF_VECTORS], highs[NF_VECTORS];
@@ -156,6 +180,14 @@ typedef struct {
     int32_t plain; /* hard reset, no leak, no shift */
 } nf_neurons64;
 
+/* What a step adds to the membranes. */
+NF_INLINE nf_ints64 nf_input64(const nf_neurons64 *neurons, nf_ints64 drive)
+{
+    for (int32_t i = 0; i < 4 * NF_VECTORS; i++)
+        drive.lane[i] = (drive.lane[i] << neurons->in_shift) + neurons->bias.lane[i];
+    return drive;
+}
+
 /* One step of 64 neurons: v = the next membranes; returns the spikes. */
 NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive, nf_ints64 *v)
 {
@@ -174,11 +206,15 @@ NF_INLINE uint64_t nf_fire64(const nf_neurons64 *neurons, const nf_ints64 *drive
         fours[i % NF_VECTORS] |= fired & bit;
     }
     /* Two lanes to a byte at the bottom of 64 bits, then the bytes behind each other. */
-    uint64_t spikes = 0;
-    for (int32_t i = 0; i < NF_VECTORS; i++) {
-        const nf_u64s pairs = (nf_u64s)fours[i], bytes = (pairs | pairs >> 28) & 255;
-        for (int32_t j = 0; j < NF_BYTES / 8; j++)
-            spikes |= bytes[j] << 8 * (i * NF_BYTES / 8 + j);
+    nf_u64s places, all = {0};
+    for (int32_t j = 0; j < NF_BYTES / 8; j++)
+        places[j] = 8 * (uint64_t)j;
+    for (int32_t i = 0; i < NF_VECTORS; i++, places += NF_BYTES) {
+        const nf_u64s pairs = (nf_u64s)fours[i];
+        all |= ((pairs | pairs >> 28) & 255) << places;
     }
+    uint64_t spikes = 0;
+    for (int32_t j = 0; j < NF_BYTES / 8; j++)
+        spikes |= all[j];
     return spikes;
 }

@@ -12,7 +12,7 @@
 #else
 #define NF_BYTES 0
 #endif
-#if NF_BYTES == 64
+#if NF_BYTES && defined(__SSE2__)
 #include <immintrin.h>
 #endif
 #if NF_BYTES == 64 && defined(__AVX512VNNI__)
