@@ -1,8 +1,8 @@
 """In which numbers each node is computed: integers where a bound proves that they hold every value, else float32.
 
-Spikes are bits. Nodes between which graded values flow are one region and share a type: 32-bit integers, 64-bit ones,
-or float32. A region is computed in integers if every value in it is a multiple of a power of two (`lattices`) and no
-partial sum, in any order, leaves the integer; so its results are exact on every machine.
+Spikes are bits. Nodes between which graded values flow are one region, which is computed in integers or in float32.
+It is integers if every value in it is a multiple of a power of two (`lattices`) and no partial sum, in any order,
+leaves the integer; so its results are exact on every machine. Integers have 32 bits up to the first node that needs 64.
 """
 
 from __future__ import annotations
@@ -78,9 +78,21 @@ def arithmetic(program: Program, bits: frozenset[str]) -> dict[str, Arithmetic]:
             first = next(iter(reasons))
             result |= {k: replace(FLOAT, reason=reasons.get(k, f"{first}: {reasons[first]}")) for k in region}
             continue
-        number: Number = "i32" if all(made.number == "i32" for made in wanted.values()) else "i64"
-        result |= {name: replace(made, number=number) for name, made in wanted.items()}
+        wide = _wide(program, wanted)
+        result |= {name: replace(made, number="i64" if name in wide else "i32") for name, made in wanted.items()}
     return result
+
+
+def _wide(program: Program, region: Mapping[str, Arithmetic]) -> set[str]:
+    """Return the nodes of a region that need 64 bits, and those behind them; all where some values come late."""
+    found = {name for name, made in region.items() if made.number == "i64"}
+    for name in (name for name in program.order if name in region):
+        edges = [edge for edge in program.predecessors(name) if edge.source in region]
+        if found and any(edge.delay for edge in edges):
+            return set(region)
+        if any(edge.source in found for edge in edges):
+            found.add(name)
+    return found
 
 
 def _regions(program: Program, bits: frozenset[str]) -> list[list[str]]:

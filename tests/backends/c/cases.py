@@ -243,6 +243,26 @@ def wide_weights(bits):
     )
 
 
+def widening():
+    """Values of 32 bits that become sums of 64, and return to spikes; a second branch stays narrow."""
+    r = rng()
+    fine = r.integers(-(2**24), 2**24, (5, 6)) / 2.0**24
+    nodes = {
+        "input": n.Input((6,), BINARY),
+        "fc": n.Linear(dyadic(r, (6, 6)), dyadic(r, 6)),
+        "sum": n.Neuron(theta=None),
+        "fine": n.Linear(fine),
+        "scale": n.Scale(2.0 ** -np.arange(5)),
+        "fire": n.Neuron(theta=0.5),
+        "wide": n.Output(),
+        "coarse": n.Linear(dyadic(r, (3, 6))),
+        "narrow": n.Output(),
+        "spikes": n.Output(),
+    }
+    edges = [("input", "fc"), ("fc", "sum"), ("sum", "fine"), ("fine", "scale"), ("scale", "wide"), ("scale", "fire")]
+    return program(nodes, [*edges, ("fire", "spikes"), ("sum", "coarse"), ("coarse", "narrow")])
+
+
 def whole_words():
     """As many channels as bits in words, in neurons that no kernel takes."""
     r = rng()
@@ -387,6 +407,7 @@ CASES = {
     "many planes": many_planes,
     "weights of 16 bits": lambda: wide_weights(12),
     "weights of 32 bits": lambda: wide_weights(24),
+    "widening": widening,
     "whole words": whole_words,
     "four dimensions": four_dimensions,
     "reordered": reordered,

@@ -1,5 +1,6 @@
 """The plan: which numbers, which stages, how much room; and what is refused."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +14,7 @@ from neurofer.backends.c.plan_memory import HEADER, used
 from neurofer.backends.c.plan_names import Names
 from neurofer.backends.c.plan_stages import Compute, Enter, Fused, PoolSpikes
 from neurofer.errors import RefusedError
-from neurofer.ir import BINARY, Contract
+from neurofer.ir import BINARY, Contract, Program
 from neurofer.ir import nodes as n
 from neurofer.passes import lower, to_grid
 from tests.backends.c import cases
@@ -71,6 +72,18 @@ def test_sums_take_the_narrowest_integers_that_hold_them(bits, number):
     weight = np.full((2, 6), 0.5)
     weight[0, 0] -= 2.0**-bits
     assert plan(line(n.Linear(weight), n.Neuron(), steps=1), fuse=False).arithmetic["fire"].number == number
+
+
+def test_sums_are_wide_from_the_first_node_on_that_needs_it():
+    numbers = {name: number.number for name, number in plan(cases.widening()).arithmetic.items()}
+    assert {numbers[name] for name in ("fc", "sum", "coarse", "narrow")} == {"i32"}
+    assert {numbers[name] for name in ("fine", "scale", "fire", "wide")} == {"i64"}
+
+
+def test_all_sums_are_wide_where_one_is_and_others_come_late():
+    made = cases.widening()
+    late = Program(made.nodes, tuple(replace(e, delay=1) if e.target == "coarse" else e for e in made.edges), made.contract)
+    assert {plan(late).arithmetic[name].number for name in ("fc", "sum", "coarse", "fine", "fire")} == {"i64"}
 
 
 def test_integer_weights_are_as_narrow_as_they_can_be():

@@ -13,9 +13,15 @@ static void nf_pool_plane_S(const nf_view *w, S_T unit, const uint64_t *plane, i
             S_T *sum = drive + (ptrdiff_t)t * w->channels;
             for (int32_t ix = first; ix < end; ix++)
                 for (int32_t c = 0; c < w->channels; c += 32) {
-                    uint32_t bits = nf_bits(row, ix * w->channels + c, nf_least(32, w->channels - c));
+                    const int32_t count = nf_least(32, w->channels - c);
+                    uint32_t bits = nf_bits(row, ix * w->channels + c, count);
+#if NF_BYTES
+                    for (int32_t i = 0; bits && i < count; i++) /* compilers make vectors of it */
+                        sum[c + i] += unit * (S_T)(bits >> i & 1);
+#else
                     for (; bits != 0; bits &= bits - 1)
                         sum[c + nf_lowest(bits)] += unit;
+#endif
                 }
         }
     }
