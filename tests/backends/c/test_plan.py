@@ -82,7 +82,8 @@ def test_sums_are_wide_from_the_first_node_on_that_needs_it():
 
 def test_all_sums_are_wide_where_one_is_and_others_come_late():
     made = cases.widening()
-    late = Program(made.nodes, tuple(replace(e, delay=1) if e.target == "coarse" else e for e in made.edges), made.contract)
+    edges = tuple(replace(edge, delay=1) if edge.target == "coarse" else edge for edge in made.edges)
+    late = Program(made.nodes, edges, made.contract)
     assert {plan(late).arithmetic[name].number for name in ("fc", "sum", "coarse", "fine", "fire")} == {"i64"}
 
 
