@@ -84,8 +84,9 @@ NF_KERNEL void nf_pool_or(const nf_source *source, nf_shape shape, int32_t kerne
     const nf_pool pool = {kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x};
     nf_clear(shape, source->steps, out);
 #ifdef _OPENMP
-#pragma omp parallel for
+#pragma omp parallel for /* over rows, as layers are: what a thread wrote is near to it */
 #endif
-    for (int32_t row = 0; row < source->steps * shape.height; row++)
-        nf_pool_row(source, shape, &pool, row / shape.height, row % shape.height, out + row * shape.stride);
+    for (int32_t y = 0; y < shape.height; y++)
+        for (int32_t t = 0; t < source->steps; t++)
+            nf_pool_row(source, shape, &pool, t, y, out + (t * shape.height + y) * shape.stride);
 }

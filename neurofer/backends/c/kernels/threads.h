@@ -1,4 +1,5 @@
-/* How a layer is shared out to threads: by rows of outputs, or by blocks of channels where there are few rows. */
+/* How a layer is shared out to threads: by rows of outputs, or by blocks of channels where rows cannot be shared out
+   evenly (within a tenth); then threads write to the same cache lines. */
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -10,9 +11,9 @@ typedef struct {
 
 NF_INLINE nf_part nf_share(nf_shape shape, int32_t thread, int32_t threads)
 {
-    const int32_t blocks = shape.channels / 64;
+    const int32_t blocks = shape.channels / 64, most = (shape.height + threads - 1) / threads;
     nf_part part = {0, shape.height, 0, shape.channels};
-    if (shape.channels % 64 == 0 && blocks % threads == 0 && shape.height < 8 * threads) {
+    if (shape.channels % 64 == 0 && blocks % threads == 0 && 10 * most * threads > 11 * shape.height) {
         part.first = blocks / threads * thread * 64; /* no two threads write to one word */
         part.end = part.first + blocks / threads * 64;
     } else {
