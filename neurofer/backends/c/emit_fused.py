@@ -14,7 +14,7 @@ from neurofer.backends.c.plan_layout import Layout
 from neurofer.backends.c.plan_neuron import Value
 from neurofer.backends.c.plan_stages import C_TYPES, Buffer, Constant, Fused, PoolSpikes
 
-_INTEGERS = ("leak_mul", "leak_shift", "in_shift", "soft", "bias", "theta", "reset", "start")
+_INTEGERS = ("leak_mul", "leak_shift", "in_shift", "soft", "bias", "theta", "reset", "start", "bits")
 _FLOATS = ("soft", "alpha", "gain", "offset", "theta", "reset", "start")
 _LAYER = (
     *("in", "out", "kernel_y", "kernel_x", "stride_y", "stride_x", "pad_y", "pad_x", "dilation_y", "dilation_x"),
@@ -55,7 +55,8 @@ class _Neurons:
         start, offset = self.value("v_init", u.v_init), self.value("offset", u.offset)
         if self.number == "i32":
             leak_mul, factor = (int(np.ravel(value)[0]) for value in (u.leak, u.gain))  # one of each: see `plan_fused`
-            parts = (leak_mul, u.shift, factor.bit_length() - 1, soft, offset, theta, reset, start)
+            bits = self.stage.arithmetic.bits
+            parts = (leak_mul, u.shift, factor.bit_length() - 1, soft, offset, theta, reset, start, bits)
             return fields("const nf_neuron_i32 neuron", _INTEGERS, parts)
         leak, gain = self.value("leak", u.leak), self.value("gain", u.gain)
         return fields("const nf_neuron_f32 neuron", _FLOATS, (soft, leak, gain, offset, theta, reset, start))

@@ -59,6 +59,7 @@ class NeuronInts(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int32) for name in ("leak_mul", "leak_shift", "in_shift", "soft")] + [
         (name, Values) for name in ("bias", "theta", "reset", "start")
     ]
+    _fields_ += [("bits", ctypes.c_int32)]
 
 
 class NeuronFloats(ctypes.Structure):

@@ -159,6 +159,8 @@ _CASES = {
     "40-10": Case((40, 5, 6), 10),
     "100-70": Case((100, 4, 5), 70, terms=2),
     "stem": Case((2, 21, 23), 64, kernel=(7, 7), stride=(2, 2), pad=(3, 3)),
+    "stem, 16 bits": Case((2, 21, 23), 64, kernel=(7, 7), stride=(2, 2), pad=(3, 3), largest=24),
+    "colours, 16 bits": Case((3, 12, 9), 100, kernel=(3, 3), terms=2, steps=5, largest=60),
     "stem, sums": Case((2, 11, 40), 48, kernel=(5, 5), pad=(2, 0), terms=3),
     "one channel": Case((1, 12, 12), 16, density=0.5),
     "one row": Case((3, 1, 70), 24, kernel=(1, 9), pad=(0, 4), stride=(1, 2)),
@@ -196,8 +198,13 @@ _NEURONS = {
 }
 
 
-def _neuron(spec: dict[str, Any], *arrays: Array) -> k.NeuronInts:
-    return k.NeuronInts(*spec.values(), *map(k.values, arrays))
+def _neuron(spec: dict[str, Any], *arrays: Array, bits: int = 32) -> k.NeuronInts:
+    return k.NeuronInts(*spec.values(), *map(k.values, arrays), bits)
+
+
+def _bits(*numbers: Array) -> int:
+    """Return the width of a signed integer that holds them."""
+    return max(int(np.abs(array).max()).bit_length() + 1 for array in numbers)
 
 
 @pytest.mark.parametrize("kind", _NEURONS)
@@ -212,12 +219,15 @@ def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
     theta = generator.integers(size // 2, 2 * size + 1, channels).astype(np.int32)
     reset = np.array([size // 3 + 1 if spec["soft"] else -7], np.int32)
     start = generator.integers(-size, size + 1, channels).astype(np.int32)
-    neuron = _neuron(spec, bias, theta, reset, start)
     planes = [k.to_plane(s) for s in spikes]
     source = k.source_of(planes, (case.steps, *case.image))
     layer, out = case.layer(packed := rows.pack(weight)), np.full(_words(case), 0xFF, np.uint64)
     fresh = np.broadcast_to(start.astype(np.int64), (*case.out[1:], channels))
     expected, last = _reference(drive, spec, bias, theta, reset, fresh)
+    # whatever a membrane can be is less than this
+    most = np.abs(drive << spec["in_shift"]).sum(axis=0)
+    most = most + np.abs(bias) * case.steps + np.abs(start) + np.abs(reset) + theta
+    neuron = _neuron(spec, bias, theta, reset, start, bits=_bits(most))
 
     scratch = case.scratch()
     kernels("layer_i8", layer, neuron, source, None, out, scratch)

@@ -133,25 +133,68 @@ NF_INLINE void nf_row_tables(const nf_job *job, const nf_tables *tables, const n
     }
 }
 
-/* 7x7 windows of events of two polarities; their neurons are mostly plain. */
+#if NF_BYTES == 64
+/* The same of neurons whose membranes fit 16 bits and are not kept. */
+NF_INLINE void nf_row_narrow(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
+                             const nf_padded *padded, int32_t first, int32_t y, nf_lookups lookups)
+{
+    const nf_layer *layer = job->layer;
+    const nf_narrow64 narrow = nf_narrow_neurons(neurons);
+    const int32_t step = layer->stride_x * layer->in.channels, down = padded->words * layer->dilation_y * 8;
+    const ptrdiff_t plane = (ptrdiff_t)padded->height * padded->words * 8;
+    const uint8_t *rows = (const uint8_t *)(padded->rows + y * layer->stride_y * padded->words);
+    for (int32_t x = 0; x < layer->out.width; x++) {
+        nf_sums64 v = narrow.start;
+        const uint8_t *row = rows + (x * step >> 3);
+        for (int32_t t = 0; t < job->steps; t++) {
+            nf_sums64 sums = narrow.bias;
+            for (int32_t term = 0; term < lookups.terms; term++, row += plane)
+                sums = nf_plus(sums, nf_window_tables(tables, lookups, row, down, x * step & 7));
+            nf_put_block(layer->out, job->out, t, y, x, first, nf_fire_narrow(&narrow, sums, &v));
+        }
+    }
+}
+#endif
+
+NF_INLINE void nf_row_either(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
+                             const nf_padded *padded, int32_t first, int32_t y, nf_lookups lookups, int32_t narrow)
+{
+#if NF_BYTES == 64
+    if (narrow) {
+        nf_row_narrow(job, tables, neurons, padded, first, y, lookups);
+        return;
+    }
+#endif
+    (void)narrow;
+    nf_row_tables(job, tables, neurons, padded, first, y, lookups);
+}
+
+/* 7x7 windows of events of two polarities. */
 NF_APART void nf_row_tables7(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
-                             const nf_padded *padded, int32_t first, int32_t y)
+                             const nf_padded *padded, int32_t first, int32_t y, int32_t narrow)
 {
     const nf_lookups lookups = {7, 2, 7, 1};
-    if (neurons->plain) {
-        nf_neurons64 plain = *neurons;
-        plain.plain = 1;
-        nf_row_tables(job, tables, &plain, padded, first, y, lookups);
-    } else {
-        nf_row_tables(job, tables, neurons, padded, first, y, lookups);
-    }
+    nf_row_either(job, tables, neurons, padded, first, y, lookups, narrow);
 }
 
 NF_APART void nf_row_tables_any(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
-                                const nf_padded *padded, int32_t first, int32_t y)
+                                const nf_padded *padded, int32_t first, int32_t y, int32_t narrow)
 {
     const nf_lookups lookups = {job->layer->kernel_y, tables->groups, tables->bits, padded->terms};
-    nf_row_tables(job, tables, neurons, padded, first, y, lookups);
+    nf_row_either(job, tables, neurons, padded, first, y, lookups, narrow);
+}
+
+/* Whether neurons can do with 16 bits. */
+NF_INLINE int32_t nf_are_narrow(const nf_job *job, const nf_neurons64 *neurons)
+{
+#if NF_BYTES == 64
+    return !job->state && neurons->plain && job->neuron->bits <= 16 && nf_is_narrow(&neurons->theta)
+           && nf_is_narrow(&neurons->bias) && nf_is_narrow(&neurons->reset) && nf_is_narrow(&neurons->start);
+#else
+    (void)job;
+    (void)neurons;
+    return 0;
+#endif
 }
 
 NF_INLINE int32_t nf_tables_words(const nf_layer *layer, const nf_source *source)
@@ -177,10 +220,11 @@ NF_KERNEL void nf_layer_tables(const void *with, const nf_layer *layer, const nf
         const nf_neurons64 neurons = nf_load_neurons(job->neuron, first, nf_least(64, layer->out.channels - first));
         nf_fill_tables(layer, &tables, nf_block_weights(layer, first), (size_t)nf_block_lanes(layer, first));
         const int32_t seven = layer->kernel_y == 7 && layer->kernel_x * layer->in.channels == 14 && source->terms == 1;
+        const int32_t narrow = nf_are_narrow(job, &neurons);
         for (int32_t y = part.first_row; y < part.end_row; y++)
             if (seven)
-                nf_row_tables7(job, &tables, &neurons, &padded, first, y);
+                nf_row_tables7(job, &tables, &neurons, &padded, first, y, narrow);
             else
-                nf_row_tables_any(job, &tables, &neurons, &padded, first, y);
+                nf_row_tables_any(job, &tables, &neurons, &padded, first, y, narrow);
     }
 }

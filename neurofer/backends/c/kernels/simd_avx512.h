@@ -225,6 +225,52 @@ typedef struct {
     int32_t plain; /* hard reset, no leak, no shift */
 } nf_neurons64;
 
+/* Plain neurons whose membranes fit 16 bits. */
+typedef struct {
+    nf_sums64 bias, theta, reset, start;
+} nf_narrow64;
+
+/* The low 16 bits of each. */
+NF_INLINE nf_sums64 nf_narrowed(const nf_ints64 *from)
+{
+    const __mmask32 low = 0x55555555u;
+    const nf_sums64 narrowed = {_mm512_mask_mov_epi16(_mm512_slli_epi32(from->lane[2], 16), low, from->lane[0]),
+                                _mm512_mask_mov_epi16(_mm512_slli_epi32(from->lane[3], 16), low, from->lane[1])};
+    return narrowed;
+}
+
+/* Whether 16 bits hold all values. */
+NF_INLINE int32_t nf_is_narrow(const nf_ints64 *values)
+{
+    const nf_ints64 widened = nf_plus_sums(nf_no_ints(), nf_narrowed(values));
+    int32_t differ = 0;
+    for (int32_t i = 0; i < 4; i++)
+        differ |= _mm512_cmpneq_epi32_mask(widened.lane[i], values->lane[i]);
+    return !differ;
+}
+
+NF_INLINE nf_narrow64 nf_narrow_neurons(const nf_neurons64 *neurons)
+{
+    const nf_narrow64 narrow = {nf_narrowed(&neurons->bias), nf_narrowed(&neurons->theta), nf_narrowed(&neurons->reset),
+                                nf_narrowed(&neurons->start)};
+    return narrow;
+}
+
+/* One step of them, whose drive holds the bias. */
+NF_INLINE uint64_t nf_fire_narrow(const nf_narrow64 *neurons, nf_sums64 drive, nf_sums64 *v)
+{
+    static const uint64_t every_second = 0x5555555555555555u;
+    const __m512i even = _mm512_add_epi16(v->even, drive.even), odd = _mm512_add_epi16(v->odd, drive.odd);
+    const __mmask32 fired_even = _mm512_cmpge_epi16_mask(even, neurons->theta.even);
+    const __mmask32 fired_odd = _mm512_cmpge_epi16_mask(odd, neurons->theta.odd);
+    v->even = _mm512_mask_mov_epi16(even, fired_even, neurons->reset.even);
+    v->odd = _mm512_mask_mov_epi16(odd, fired_odd, neurons->reset.odd);
+    uint32_t bits_even, bits_odd; /* copies: see nf_fire64 */
+    __asm__("kmovd %1, %0" : "=r"(bits_even) : "k"(fired_even));
+    __asm__("kmovd %1, %0" : "=r"(bits_odd) : "k"(fired_odd));
+    return _pdep_u64(bits_even, every_second) | _pdep_u64(bits_odd, every_second << 1);
+}
+
 /* What a step adds to the membranes. */
 NF_INLINE nf_ints64 nf_input64(const nf_neurons64 *neurons, nf_ints64 drive)
 {

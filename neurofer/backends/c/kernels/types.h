@@ -57,6 +57,7 @@ typedef struct {
 typedef struct {
     int32_t leak_mul, leak_shift, in_shift, soft;
     nf_ints bias, theta, reset, start; /* start: v before the first step */
+    int32_t bits; /* of a signed integer that holds whatever is added up, and the membranes */
 } nf_neuron_i32;
 
 /* u = alpha * v + gain * x + offset, rounded after every operation;  spike where u >= theta;  reset as above. */
