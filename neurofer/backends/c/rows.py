@@ -44,9 +44,9 @@ _TABLE_BITS, _TABLE_INPUTS = 7, 256
 _DENSE_BYTES = 1 << 18
 """Of ``layer_dense.h``: bytes of a tile's inputs."""
 
-_GROUPS, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 13, 192, 1 << 17, 1 << 19
-"""Of ``layer_lookup.h``: groups of a word's 64 inputs, places looked up at once, bytes of a tile's codes, and the most
-of tables."""
+_GROUPS, _CODES, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 11, 64, 384, 1 << 17, 1 << 20
+"""Of ``layer_lookup.h``: groups of a word's 64 inputs, a group's combinations, places looked up at once, bytes of a
+tile's codes, and the most of tables."""
 
 _TILE, _SAMPLE_TILE, _STEPS = 96 * 1024, 256 * 1024, 64
 """Of ``tiles.h``: entries at which a tile of rows or of samples ends, and steps of several samples that fit one."""
@@ -183,7 +183,7 @@ def _lookup_words(window: Window, steps: int) -> int:
         (kernel - 1) * dilation // stride
         for kernel, dilation, stride in zip(window.kernel, window.dilation, window.stride, strict=True)
     )
-    tables = window.kernel[0] * window.kernel[1] * words * _GROUPS * BLOCK * 8
+    tables = window.kernel[0] * window.kernel[1] * words * _GROUPS * BLOCK * _CODES // 4
     if window.channels % 64 or tables * 8 > _LOOKUP_TABLES or steps > _PLACES:
         return 0
     row = (window.out[1] + reach_x) * steps

@@ -1,9 +1,10 @@
-/* Integer layers one of whose planes holds many spikes, with AVX-512 (VBMI). The sums of all combinations of 5 inputs fit
-   one register, in which they are looked up for 32 places at once: a place is a pixel at a step. That takes as long
+/* Integer layers one of whose planes holds many spikes, with AVX-512 (VBMI). The sums of all combinations of 6 inputs fit
+   two registers, in which they are looked up for 32 places at once: a place is a pixel at a step. That takes as long
    however many spikes there are. Those of the other planes are added from lists. A plane's sums have to fit 16 bits. */
 
-#define NF_GROUPS 13           /* of the 64 inputs of a word: 12 of 5, and one of 4 */
-#define NF_PLACES 192          /* looked up at once, for 4 outputs: 6 registers of 32 */
+#define NF_GROUPS 11            /* of the 64 inputs of a word: 10 of 6, and one of 4 */
+#define NF_CODES 64             /* combinations of a group's inputs */
+#define NF_PLACES 384           /* looked up at once, for 2 outputs: 12 registers of 32 */
 #define NF_CODE_BYTES (1 << 17) /* of a tile's codes, unless one row of outputs needs more */
 
 /* The combination of every group of inputs, its code, at the places of a tile: [phase][word][group][place]. Pixel (y, x)
@@ -22,7 +23,7 @@ typedef struct {
     const nf_job *job;
     const nf_source *plane; /* the one with many spikes */
     nf_codes codes;
-    int16_t *tables;   /* [4 outputs of the block][group of the window][output][code] */
+    int16_t *tables;   /* [2 outputs of the block][group of the window][output][code] */
     int16_t *sums;     /* [16 outputs][place] */
     nf_sums64 *turned; /* [place] */
     int32_t listed;    /* whether there are other planes */
@@ -80,7 +81,7 @@ NF_INLINE void nf_find_taps(const nf_layer *layer, nf_codes *codes, int32_t step
 NF_INLINE int32_t nf_lookup_words(const nf_layer *layer, const nf_source *source)
 {
     const nf_codes codes = nf_codes_layout(layer, source->steps);
-    const int32_t sums = NF_PLACES * (16 + 64) / 4, tables = nf_lookup_groups(layer) * 64 * 8;
+    const int32_t sums = NF_PLACES * (16 + 64) / 4, tables = nf_lookup_groups(layer) * 64 * NF_CODES / 4;
     const int32_t coded = nf_codes_words(layer, &codes) + nf_encoded_words(&codes, source->steps) + nf_taps_words(layer);
     return tables + sums + coded + nf_tile_words(layer, source);
 }
@@ -93,21 +94,20 @@ NF_INLINE void nf_encode_eight(const uint64_t *words, int32_t places, uint16_t *
                                      4, 12, 20, 28, 36, 44, 52, 60, 5, 13, 21, 29, 37, 45, 53, 61,
                                      6, 14, 22, 30, 38, 46, 54, 62, 7, 15, 23, 31, 39, 47, 55, 63};
     const __m512i eight = _mm512_loadu_si512(words), by_group = _mm512_loadu_si512(turn);
-    const __m512i first = _mm512_set1_epi64(0x231e19140f0a0500), rest = _mm512_set1_epi64(0x3c37322d28); /* 5 bits on */
+    const __m512i first = _mm512_set1_epi64(0x2a241e18120c0600), rest = _mm512_set1_epi64(0x3c3630); /* 6 bits on */
     __m512i codes[2] = {_mm512_multishift_epi64_epi8(first, eight), _mm512_multishift_epi64_epi8(rest, eight)};
-    codes[0] = _mm512_and_si512(codes[0], _mm512_set1_epi8(31));
-    codes[1] = _mm512_and_si512(codes[1], _mm512_set1_epi64(0x0f1f1f1f1f));
+    codes[0] = _mm512_and_si512(codes[0], _mm512_set1_epi8(63));
+    codes[1] = _mm512_and_si512(codes[1], _mm512_set1_epi64(0x0f3f3f));
     for (int32_t group = 0; group < NF_GROUPS; group += 4) {
         const __m512i turned = _mm512_permutexvar_epi8(by_group, codes[group / 8]);
         const __m256i half = group % 8 ? _mm512_extracti64x4_epi64(turned, 1) : _mm512_castsi512_si256(turned);
         const __m512i four = _mm512_cvtepu8_epi16(half);
         uint16_t *place = to + (ptrdiff_t)group * places;
         _mm_storeu_si128((__m128i *)(void *)place, _mm512_castsi512_si128(four));
-        if (group + 1 == NF_GROUPS)
-            return;
         _mm_storeu_si128((__m128i *)(void *)(place + places), _mm512_extracti32x4_epi32(four, 1));
         _mm_storeu_si128((__m128i *)(void *)(place + 2 * places), _mm512_extracti32x4_epi32(four, 2));
-        _mm_storeu_si128((__m128i *)(void *)(place + 3 * places), _mm512_extracti32x4_epi32(four, 3));
+        if (group + 3 < NF_GROUPS)
+            _mm_storeu_si128((__m128i *)(void *)(place + 3 * places), _mm512_extracti32x4_epi32(four, 3));
     }
 }
 
@@ -167,10 +167,10 @@ NF_INLINE __m512i nf_pairs_of(const uint8_t *row0, const uint8_t *row1)
     return _mm512_or_si512(_mm512_cvtepu8_epi16(low), _mm512_slli_epi16(_mm512_cvtepu8_epi16(high), 8));
 }
 
-/* The sums of one group: `rows` are its rows of weights, `stride` leads to the next 4 outputs. */
+/* The sums of one group: `rows` are its rows of weights, `stride` leads to the next 2 outputs. */
 NF_INLINE void nf_fill_group(const uint8_t *const *rows, ptrdiff_t stride, int16_t *tables)
 {
-    uint16_t bits[2][32], pairs[3][64]; /* of inputs 0 and 1, 2 and 3, and 4 alone */
+    uint16_t bits[2][32], pairs[3][64]; /* of inputs 0 and 1, 2 and 3, 4 and 5 */
     for (uint32_t code = 0; code < 32; code++) {
         bits[0][code] = (uint16_t)((code & 1) | (code & 2) << 7);
         bits[1][code] = (uint16_t)((code >> 2 & 1) | (code & 8) << 5);
@@ -184,83 +184,75 @@ NF_INLINE void nf_fill_group(const uint8_t *const *rows, ptrdiff_t stride, int16
         const __m512i sum01 = _mm512_maddubs_epi16(bits01, _mm512_set1_epi16((int16_t)pairs[0][i]));
         const __m512i sum23 = _mm512_maddubs_epi16(bits23, _mm512_set1_epi16((int16_t)pairs[1][i]));
         const __m512i sum4 = _mm512_maddubs_epi16(bit4, _mm512_set1_epi16((int16_t)pairs[2][i]));
-        _mm512_store_si512(tables + (i >> 2) * stride + (i & 3) * 32,
-                           _mm512_add_epi16(_mm512_add_epi16(sum01, sum23), sum4));
+        const __m512i without5 = _mm512_add_epi16(_mm512_add_epi16(sum01, sum23), sum4);
+        int16_t *table = tables + (i >> 1) * stride + (i & 1) * NF_CODES;
+        _mm512_store_si512(table, without5);
+        _mm512_store_si512(table + 32, _mm512_add_epi16(without5, _mm512_set1_epi16((int16_t)((int16_t)pairs[2][i] >> 8))));
     }
 }
 
 /* The tables of the block of outputs whose weights start at `weights`. */
 NF_KERNEL void nf_fill_lookups(const nf_layer *layer, const uint8_t *weights, int16_t *tables)
 {
-    const ptrdiff_t stride = (ptrdiff_t)nf_lookup_groups(layer) * 4 * 32;
+    const ptrdiff_t stride = (ptrdiff_t)nf_lookup_groups(layer) * 2 * NF_CODES;
     const uint8_t *zeros = weights + (ptrdiff_t)nf_window_rows(layer) * 64;
     for (int32_t ky = 0; ky < layer->kernel_y; ky++)
         for (int32_t kx = 0; kx < layer->kernel_x; kx++)
             for (int32_t c = 0; c < layer->in.channels; c += 64)
-                for (int32_t group = 0; group < NF_GROUPS; group++, tables += 4 * 32) {
-                    const int32_t first = (kx * layer->kernel_y + ky) * layer->in.channels + c + 5 * group;
+                for (int32_t group = 0; group < NF_GROUPS; group++, tables += 2 * NF_CODES) {
+                    const int32_t first = (kx * layer->kernel_y + ky) * layer->in.channels + c + 6 * group;
                     const uint8_t *rows[6];
                     for (int32_t i = 0; i < 6; i++)
-                        rows[i] = i < 5 && 5 * group + i < 64 ? weights + (ptrdiff_t)(first + i) * 64 : zeros;
+                        rows[i] = 6 * group + i < 64 ? weights + (ptrdiff_t)(first + i) * 64 : zeros;
                     nf_fill_group(rows, stride, tables);
                 }
 }
 
 /* In assembly, for compilers read the codes again for every table. */
-#define NF_LOOK_UP_AT(n)                                                               \
-    do {                                                                               \
-        const __m512i codes##n = _mm512_loadu_si512(from + 32 * (n));                  \
-        __m512i one, other;                                                            \
-        __asm__("vpermw %[table0], %[codes], %[one]\n\t"                               \
-                "vpermw %[table1], %[codes], %[other]\n\t"                             \
-                "vpaddw %[one], %[a], %[a]\n\t"                                        \
-                "vpermw %[table2], %[codes], %[one]\n\t"                               \
-                "vpaddw %[other], %[b], %[b]\n\t"                                      \
-                "vpermw %[table3], %[codes], %[other]\n\t"                             \
-                "vpaddw %[one], %[c], %[c]\n\t"                                        \
-                "vpaddw %[other], %[d], %[d]"                                          \
-                : [a] "+v"(a##n), [b] "+v"(b##n), [c] "+v"(c##n), [d] "+v"(d##n),      \
-                  [one] "=&v"(one), [other] "=&v"(other)                               \
-                : [codes] "v"(codes##n), [table0] "v"(table0), [table1] "v"(table1),   \
-                  [table2] "v"(table2), [table3] "v"(table3));                         \
+#define NF_LOOK_UP_AT(n)                                                                               \
+    do {                                                                                               \
+        __m512i codes##n = _mm512_loadu_si512(from + 32 * (n)), other;                                 \
+        __asm__("vmovdqa64 %[codes], %[other]\n\t"                                                     \
+                "vpermi2w %[high0], %[low0], %[other]\n\t"                                             \
+                "vpermi2w %[high1], %[low1], %[codes]\n\t"                                             \
+                "vpaddw %[other], %[a], %[a]\n\t"                                                      \
+                "vpaddw %[codes], %[b], %[b]"                                                          \
+                : [a] "+v"(a##n), [b] "+v"(b##n), [codes] "+v"(codes##n), [other] "=&v"(other)         \
+                : [low0] "v"(low0), [high0] "v"(high0), [low1] "v"(low1), [high1] "v"(high1));         \
     } while (0)
-#define NF_ZEROS_AT(n) __m512i a##n = _mm512_setzero_si512(), b##n = a##n, c##n = a##n, d##n = a##n
-#define NF_PUT_AT(n)                                                                   \
-    do {                                                                               \
-        _mm512_store_si512(sums + 32 * (n), a##n);                                     \
-        _mm512_store_si512(sums + 8 * NF_PLACES + 32 * (n), b##n);                     \
-        _mm512_store_si512(sums + NF_PLACES + 32 * (n), c##n);                         \
-        _mm512_store_si512(sums + 9 * NF_PLACES + 32 * (n), d##n);                     \
+#define NF_ZEROS_AT(n) __m512i a##n = _mm512_setzero_si512(), b##n = a##n
+#define NF_PUT_AT(n)                                                   \
+    do {                                                               \
+        _mm512_store_si512(sums + 32 * (n), a##n);                     \
+        _mm512_store_si512(sums + 8 * NF_PLACES + 32 * (n), b##n);     \
     } while (0)
+#define NF_FOR_ALL_PLACES(DO) \
+    DO(0);                    \
+    DO(1);                    \
+    DO(2);                    \
+    DO(3);                    \
+    DO(4);                    \
+    DO(5);                    \
+    DO(6);                    \
+    DO(7);                    \
+    DO(8);                    \
+    DO(9);                    \
+    DO(10);                   \
+    DO(11)
 
-/* The sums of 4 outputs at NF_PLACES places; those of the odd ones lie 8 rows behind. */
-NF_APART void nf_look_up_four(const nf_codes *codes, int32_t place, const int16_t *tables, int16_t *sums)
+/* The sums of 2 outputs at NF_PLACES places; those of the odd one lie 8 rows behind. */
+NF_APART void nf_look_up_two(const nf_codes *codes, int32_t place, const int16_t *tables, int16_t *sums)
 {
-    NF_ZEROS_AT(0);
-    NF_ZEROS_AT(1);
-    NF_ZEROS_AT(2);
-    NF_ZEROS_AT(3);
-    NF_ZEROS_AT(4);
-    NF_ZEROS_AT(5);
+    NF_FOR_ALL_PLACES(NF_ZEROS_AT);
     for (const int32_t *tap = codes->taps; tap < codes->taps_end; tap++) {
         const uint16_t *from = codes->codes + *tap + place;
-        for (int32_t group = 0; group < codes->groups; group++, from += codes->places, tables += 4 * 32) {
-            const __m512i table0 = _mm512_load_si512(tables), table1 = _mm512_load_si512(tables + 32);
-            const __m512i table2 = _mm512_load_si512(tables + 64), table3 = _mm512_load_si512(tables + 96);
-            NF_LOOK_UP_AT(0);
-            NF_LOOK_UP_AT(1);
-            NF_LOOK_UP_AT(2);
-            NF_LOOK_UP_AT(3);
-            NF_LOOK_UP_AT(4);
-            NF_LOOK_UP_AT(5);
+        for (int32_t group = 0; group < codes->groups; group++, from += codes->places, tables += 2 * NF_CODES) {
+            const __m512i low0 = _mm512_load_si512(tables), high0 = _mm512_load_si512(tables + 32);
+            const __m512i low1 = _mm512_load_si512(tables + 64), high1 = _mm512_load_si512(tables + 96);
+            NF_FOR_ALL_PLACES(NF_LOOK_UP_AT);
         }
     }
-    NF_PUT_AT(0);
-    NF_PUT_AT(1);
-    NF_PUT_AT(2);
-    NF_PUT_AT(3);
-    NF_PUT_AT(4);
-    NF_PUT_AT(5);
+    NF_FOR_ALL_PLACES(NF_PUT_AT);
 }
 
 /* Turns sums[8][NF_PLACES] into 8 neighbouring sums of each place, `to` being those of the first. */
@@ -295,12 +287,11 @@ NF_INLINE void nf_turn_eight(const int16_t *sums, int16_t *to)
 NF_INLINE void nf_look_up_block(const nf_lookup_job *with, int32_t place)
 {
     const nf_layer *layer = with->job->layer;
-    const ptrdiff_t four = (ptrdiff_t)nf_lookup_groups(layer) * 4 * 32;
+    const ptrdiff_t two = (ptrdiff_t)nf_lookup_groups(layer) * 2 * NF_CODES;
     int16_t *turned = (int16_t *)(void *)with->turned;
     for (int32_t first = 0; first < 64; first += 16) {
-        for (int32_t i = 0; i < 16; i += 4)
-            nf_look_up_four(&with->codes, place, with->tables + (first + i) / 4 * four,
-                            with->sums + i / 2 * NF_PLACES);
+        for (int32_t i = 0; i < 16; i += 2)
+            nf_look_up_two(&with->codes, place, with->tables + (first + i) / 2 * two, with->sums + i / 2 * NF_PLACES);
         nf_turn_eight(with->sums, turned + first / 2);
         nf_turn_eight(with->sums + 8 * NF_PLACES, turned + 32 + first / 2);
     }
@@ -362,7 +353,7 @@ NF_KERNEL void nf_layer_lookups(const void *with, const nf_layer *layer, const n
     others.planes[chosen->term] = source->planes[--others.terms];
     nf_lookup_job job = {&chosen->job, &plane, nf_codes_layout(layer, source->steps), NULL, NULL, NULL, others.terms > 0};
     job.tables = (int16_t *)(void *)scratch;
-    scratch += nf_lookup_groups(layer) * 64 * 8;
+    scratch += nf_lookup_groups(layer) * 64 * NF_CODES / 4;
     job.turned = (nf_sums64 *)(void *)scratch;
     scratch += NF_PLACES * 64 / 4;
     job.sums = (int16_t *)(void *)scratch;
@@ -382,19 +373,19 @@ NF_KERNEL void nf_layer_lookups(const void *with, const nf_layer *layer, const n
 }
 
 /* Spikes for each 100 inputs of a plane from which on this is faster than lists, and those of all other planes up to
-   which it is faster than products. Tables take as long to fill as they are looked up in for 160 places. */
+   which it is faster than products. Tables take as long to fill as they are looked up in for 200 places. */
 #ifndef NF_LOOKUP_SHARE
 #define NF_LOOKUP_SHARE 28
 #endif
 #define NF_LOOKUP_OTHERS 12
-#define NF_LOOKUP_TABLES (1 << 19) /* most bytes of tables: what stays near */
+#define NF_LOOKUP_TABLES (1 << 20) /* most bytes of tables: what stays near */
 
 /* Whether tables may be had, and pay. */
 NF_INLINE int32_t nf_has_lookups(const nf_layer *layer, const nf_source *source)
 {
     return layer->in.channels % 64 == 0 && layer->out.channels % 64 == 0 && layer->kernel_x <= nf_reach(layer)
            && layer->largest < 1 << 15 && source->steps <= NF_PLACES
-           && nf_lookup_groups(layer) * 64 * 64 <= NF_LOOKUP_TABLES;
+           && nf_lookup_groups(layer) * 64 * NF_CODES * 2 <= NF_LOOKUP_TABLES;
 }
 
 /* Which plane is to be looked up: the only one with many spikes. -1 where there is none. */
@@ -416,7 +407,7 @@ NF_INLINE int32_t nf_dense_term(const nf_layer *layer, const nf_source *source)
             found = term;
         }
     }
-    return most * 100 * places > NF_LOOKUP_SHARE * 64 * words * (places + 160)
+    return most * 100 * places > NF_LOOKUP_SHARE * 64 * words * (places + 200)
                    && (all - most) * 100 <= NF_LOOKUP_OTHERS * 64 * words
                ? found
                : -1;
