@@ -48,8 +48,9 @@ _GROUPS, _CODES, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 11, 64, 384, 1 << 17, 1 
 """Of ``layer_lookup.h``: groups of a word's 64 inputs, a group's combinations, places looked up at once, bytes of a
 tile's codes, and the most of tables."""
 
-_TILE, _SAMPLE_TILE, _STEPS = 96 * 1024, 256 * 1024, 64
-"""Of ``tiles.h``: entries at which a tile of rows or of samples ends, and steps of several samples that fit one."""
+_TILE, _SAMPLE_TILE, _STEPS, _AHEAD = 96 * 1024, 256 * 1024, 64, 256
+"""Of ``tiles.h``: entries at which a tile of rows or of samples ends, and steps of several samples that fit one; of
+``order.h``: entries that are read ahead."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
     bands, most = (max(steps, _STEPS), _SAMPLE_TILE) if height * width == 1 else (height * steps, _TILE)
     starts = bands * (window.read[1] + 1)
     band = terms * kernel_y * window.channels * window.read[1]
-    lists = -(starts // -2) + (most + steps * band + 2 * BLOCK) // 4
+    lists = -(starts // -2) + (most + steps * band + BLOCK + _AHEAD) // 4
     return lists if floats else max(lists, _dense_words(window, steps), lists + _lookup_words(window, steps))
 
 

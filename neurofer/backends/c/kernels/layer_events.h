@@ -80,21 +80,6 @@ NF_INLINE void nf_fire_band(nf_event_block *block, int32_t band, int32_t y, int3
         nf_save_membranes(job, v, block->first, y, x);
 }
 
-/* Lets all bands of a group fetch what lies behind its weights, the next group's: as many lines with each 8 rows as are
-   needed, but not more than take longer than the rows. */
-NF_INLINE void nf_fetch_group(const nf_event_block *block, int32_t first, int32_t count, int32_t y, nf_columns group,
-                              nf_block *weights)
-{
-    const nf_layer *layer = block->job->layer;
-    const int32_t bytes = (group.high - group.low) * layer->kernel_y * layer->in.channels * (int32_t)weights->scale * 8;
-    int32_t rows = 1;
-    for (int32_t i = 0; i < count; i++)
-        rows += nf_find_events(block->tile->entries, nf_band_starts(block->tile, first + i, y), group).count;
-    weights->ahead = (const char *)weights->weights + bytes;
-    weights->ahead_end = weights->ahead + bytes;
-    weights->ahead_step = nf_least((bytes / rows + 7) / 8, NF_MOST_LINES) * 64;
-}
-
 /* The same for windows of more rows than entries reach, of all samples. */
 NF_KERNEL void nf_pixel_groups(nf_event_block *block, int32_t y, int32_t x)
 {
@@ -111,7 +96,6 @@ NF_KERNEL void nf_pixel_groups(nf_event_block *block, int32_t y, int32_t x)
             const nf_columns group = nf_next_group(layer, &left);
             nf_block weights = block->weights;
             weights.weights += (group.low - window.from) * column_bytes;
-            nf_fetch_group(block, first, count, y, group, &weights);
             for (int32_t i = 0; i < count; i++) {
                 const uint32_t *starts = nf_band_starts(block->tile, first + i, y);
                 const nf_events events = nf_find_events(block->tile->entries, starts, group);

@@ -7,7 +7,7 @@ NF_INLINE int32_t nf_place(int32_t output)
 }
 
 /* What is summed for a block of outputs. `scale`: an eighth of a row's bytes; `zero_row`: the entry (8 * row) of the
-   row of zero weights; `ahead`: weights that will be needed soon, `ahead_step` bytes of them fetched with every few rows. */
+   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every few rows. */
 typedef struct {
     const uint8_t *weights;
     const char *ahead, *ahead_end;
@@ -27,14 +27,12 @@ typedef struct {
 enum {
     NF_NEAR = 0,   /* rows of zeros complete groups of rows */
     NF_DIRECT = 1, /* no entry has passed 2^16: `base` can be subtracted from the address of the weights */
-    NF_FAR = 2     /* the row of zeros may be out of reach, and several lines are fetched ahead */
+    NF_FAR = 2     /* the row of zeros may be out of reach, and rows out of the caches */
 };
 
-/* Entries that are written behind the end of a list. */
+/* Entries that are written behind the end of a list; and how many entries ahead rows are fetched. */
 #define NF_DECODE_SLACK 64
-
-/* Most lines that are fetched with 8 rows. */
-#define NF_MOST_LINES 16
+#define NF_AHEAD 256
 
 /* Values that are multiplied at once, and weights: 32 bits for an output. */
 #if NF_DENSE

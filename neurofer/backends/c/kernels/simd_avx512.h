@@ -177,7 +177,8 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
     const uint8_t *weights = block->weights;
     if (how & NF_DIRECT) /* perhaps no address of an object, until an entry is added */
         weights = (const uint8_t *)((uintptr_t)weights - (uintptr_t)((intptr_t)first * (intptr_t)scale));
-    const __m128i base = _mm_set1_epi16((int16_t)(how & NF_DIRECT ? 0 : first));
+    const int32_t from = how & NF_DIRECT ? 0 : first;
+    const __m128i base = _mm_set1_epi16((int16_t)from);
     const uint16_t *end = entries + (count & ~7);
     const char *ahead = block->ahead;
     const ptrdiff_t step = block->ahead_step;
@@ -191,9 +192,10 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
         } else {
             nf_add_vector(&sums, weights, _mm_sub_epi16(nf_eight_entries(entries), base), scale);
         }
-        _mm_prefetch(ahead, _MM_HINT_T1);
-        for (ptrdiff_t more = 64; how & NF_FAR && more < step; more += 64)
-            _mm_prefetch(ahead + more, _MM_HINT_T1);
+        if (!(how & NF_FAR))
+            _mm_prefetch(ahead, _MM_HINT_T1);
+        for (int32_t i = 0; how & NF_FAR && i < 8; i++)
+            _mm_prefetch(weights + (uint16_t)(entries[NF_AHEAD + i] - from) * scale, _MM_HINT_T1);
     }
     block->ahead = ahead;
     if (count & 7) {
@@ -201,7 +203,7 @@ NF_INLINE nf_sums64 nf_sum_some(nf_block *block, const uint16_t *entries, int32_
         const int32_t zeros = block->zero_row + (how & NF_DIRECT ? first : 0);
         const __m128i pad = _mm_set1_epi16((int16_t)zeros);
         if (how & NF_FAR)
-            nf_add_last(&sums, weights, entries, count & 7, how & NF_DIRECT ? 0 : first, scale);
+            nf_add_last(&sums, weights, entries, count & 7, from, scale);
         else
             nf_add_vector(&sums, weights, _mm_mask_sub_epi16(pad, used, nf_eight_entries(entries), base), scale);
     }

@@ -158,9 +158,10 @@ NF_INLINE void nf_sum_scaled(nf_block *block, nf_events events, size_t scale, in
         for (; entries < end; entries += 4) {
             for (int32_t i = 0; i < 4; i++)
                 sum = nf_add_bytes(sum, weights + (uint16_t)(entries[i] - base) * scale);
-            __builtin_prefetch(ahead, 0, 2);
-            for (int32_t more = 64; how & NF_FAR && more < block->ahead_step; more += 64)
-                __builtin_prefetch(ahead + more, 0, 2);
+            if (!(how & NF_FAR))
+                __builtin_prefetch(ahead, 0, 2);
+            for (int32_t i = 0; how & NF_FAR && i < 4; i++)
+                __builtin_prefetch(weights + (uint16_t)(entries[NF_AHEAD + i] - base) * scale, 0, 2);
             ahead += block->ahead_step;
         }
         for (end += part & 3; entries < end; entries++)

@@ -51,8 +51,8 @@ NF_INLINE int32_t nf_reach(const nf_layer *layer)
     return 8191 / (layer->kernel_y * layer->in.channels);
 }
 
-/* Windows that entries do not reach are summed column group by column group, this many steps at once, of all samples:
-   while the group's weights are near, the next one's are fetched. */
+/* Windows that entries do not reach are summed column group by column group, this many steps at once, of all samples,
+   while the group's weights are near. */
 #define NF_STEPS 64
 #define NF_GROUP_ROWS 2048 /* of weights, unless one column has more */
 
@@ -88,7 +88,7 @@ NF_INLINE int32_t nf_tile_words(const nf_layer *layer, const nf_source *source)
 {
     const int32_t starts = nf_bands(layer, source->steps) * (layer->in.width + 1);
     const int32_t row = source->steps * source->terms * layer->kernel_y * layer->in.channels * layer->in.width;
-    return (starts + 1) / 2 + (nf_tile_entries(layer) + row + 2 * NF_DECODE_SLACK) / 4;
+    return (starts + 1) / 2 + (nf_tile_entries(layer) + row + NF_DECODE_SLACK + NF_AHEAD) / 4;
 }
 
 /* Calls `compute` for all tiles of a part, which have at most `most` rows. */
