@@ -4,9 +4,9 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EMBEDDED_TOOLS := arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32
+EMBEDDED_TOOLS := arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 qemu-aarch64
 EMBEDDED_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc qemu-user
 
 # One thread per process: tests run in parallel, and sums are added in the same order everywhere.
 test test-slow test-simulators test-embedded: export OMP_NUM_THREADS = 1
@@ -41,7 +41,7 @@ test-simulators: setup ## set up the simulators with an environment of their own
 	@$(BIN)/python -m pytest -q -m slow tests/backends/test_sinabs.py tests/backends/test_nest.py tests/backends/test_brian2.py \
 	  tests/backends/test_spyx.py tests/backends/test_rockpool.py
 
-test-embedded: setup ## test microcontrollers under qemu; installs cross compilers and qemu with apt, as root
+test-embedded: setup ## test microcontrollers and NEON under qemu; installs cross compilers and qemu with apt, as root
 	@missing=; for tool in $(EMBEDDED_TOOLS); do command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \
 	  test -z "$$missing" || { \
 	    echo "test-embedded: not installed:$$missing; installing $(EMBEDDED_PACKAGES)"; \

@@ -65,8 +65,8 @@ class Found:
     outputs: list[dict]
 
 
-def run(program, x, folder, compiler, flags, **form):
-    """Compile ``program`` with MODEL_RECORD and run it on ``x``: ``[T, N, *shape]`` by Input node."""
+def run(program, x, folder, compiler, flags, *, runner=(), **form):
+    """Compile ``program`` with MODEL_RECORD and run it on ``x``, ``[T, N, *shape]`` by Input node; perhaps emulated."""
     files = sources(program, **form)
     made = files.plan
     (folder / "model.c").write_text(files.code)
@@ -80,7 +80,7 @@ def run(program, x, folder, compiler, flags, **form):
     assert built.returncode == 0, built.stderr[:4000]
     given = b"".join(_given(port, x[port.name][:, sample]) for sample in range(samples) for port in made.inputs)
     environment = {**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=0"}
-    ran = subprocess.run([folder / "run"], input=given, capture_output=True, check=False, env=environment)
+    ran = subprocess.run([*runner, folder / "run"], input=given, capture_output=True, check=False, env=environment)
     assert ran.returncode == 0, ran.stderr.decode()[:4000]
     return _found(made, ran.stdout, steps, samples)
 

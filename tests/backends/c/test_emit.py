@@ -1,5 +1,6 @@
 """Generated C: any program, compiled by any compiler with any flags, spikes as the reference does."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,7 @@ BUILDS = [
     for way in WAYS
     if not (found.zig and "sanitized" in way)  # it comes without the sanitizers' libraries
 ]
+ZIG = [found.command for found in COMPILERS if found.zig]
 ROUNDED = {"many ports", "pooled"}
 """Cases with outputs that float32 rounds."""
 
@@ -83,6 +85,17 @@ def test_every_build_of_what_random_programs_seldom_hold(name, compiler, way):
     program = cases.CASES[name]()
     for fuse in (True, False):
         same(program, cases.inputs(program), compiler, WAYS[way], fuse=fuse, exact=name not in ROUNDED)
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+@pytest.mark.skipif(not shutil.which("qemu-aarch64"), reason="no qemu-aarch64; make test-embedded installs it")
+@pytest.mark.skipif(not ZIG, reason="ziglang not installed: pip install 'neurofer[native]'")
+@pytest.mark.parametrize("name", cases.CASES)
+def test_neon_spikes_as_the_reference_does(name):
+    program = cases.CASES[name]()
+    compiler, flags = (*ZIG[0], "-target", "aarch64-linux-musl", "-static"), ("-std=c99", "-ffp-contract=off", "-O2")
+    same(program, cases.inputs(program), compiler, flags, exact=name not in ROUNDED, runner=["qemu-aarch64"])
 
 
 @pytest.mark.slow
