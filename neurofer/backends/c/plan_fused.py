@@ -42,7 +42,7 @@ def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:
     if weight is None or weight.type not in ("i8", "f32"):
         return None
     graded = terms[0].source.buffer.type != "bits"
-    if graded and (small or not _takes_values(stage, update, steps)):
+    if not (_takes_values(stage, update, steps) and not small if graded else _same_steps(stage)):
         return None
     if stage.number == "i32":
         update, sums = _with_bias(update, sums, stage.layout.channels), None
@@ -100,7 +100,7 @@ def _words(stage: Compute, steps: int) -> int:
 
 
 def _one_layer(terms: Sequence[Term]) -> bool:
-    """Whether the terms are one layer on planes of all steps, or on bytes."""
+    """Whether the terms are one layer, on planes of the steps that are computed or on bytes."""
     read = [term.source.buffer for term in terms]
     return (
         0 < len(terms) <= TERMS
@@ -111,6 +111,11 @@ def _one_layer(terms: Sequence[Term]) -> bool:
         and (all(buffer.type == "bits" for buffer in read) or [buffer.type for buffer in read] == ["u8"])
         and len({buffer.slots for buffer in read}) == 1
     )
+
+
+def _same_steps(stage: Compute) -> bool:
+    """Whether a stage computes the steps that the planes it reads hold: all, or one where all are the same."""
+    return stage.static or reads(stage)[0].slots == 0
 
 
 def _takes_values(stage: Compute, update: Update, steps: int) -> bool:

@@ -220,7 +220,7 @@ class Graph:
         if found is None and (before := self._layer_before(made)):
             found = self._fused(replace(made, terms=before.terms, bias=before.bias))
             if found is not None:
-                self.stages.remove(before)
+                self.stages = [stage for stage in self.stages if stage is not before]
         if found is None and self.fuse and not self.small and wide(made):
             # no kernel takes such weights as integers; where float32 holds every sum, its kernel is as exact
             number = replace(number, number="f32", reason=_AS_EXACT)
@@ -235,12 +235,15 @@ class Graph:
         return fused(made, self.program.contract.steps, small=self.small) if self.fuse else None
 
     def _layer_before(self, made: Compute) -> Compute | None:
-        """Return the stage of a layer that is always the same, where ``made`` alone reads it, and nothing else.
+        """Return the stage of a layer of values that is always the same, which ``made`` reads, alone and nothing else.
 
-        Where steps run one by one, it stays apart: computed once.
+        A sequence then computes its sums once for all steps. Single steps compute them anew; where there are no others,
+        it stays apart.
         """
         entering = self.wiring.entering(made.node)
         if len(entering) != 1 or self.program.recurrent or self.wiring.targets(entering[0][0]) != [(made.node, False)]:
+            return None
+        if not isinstance(self.program.nodes[entering[0][0]], LAYERS):
             return None
         found = [stage for stage in self.stages if isinstance(stage, Compute) and stage.out is reads(made)[0]]
         return found[0] if found and found[0].static else None

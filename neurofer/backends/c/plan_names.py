@@ -17,7 +17,7 @@ _OURS = (
     *("weights", "steps", "start", "state", "drive", "drive_t", "bias", "late", "first", "marks", "spikes", "count"),
     *("history", "slots", "window", "x", "y", "t", "c", "s", "u", "v", "i", "at", "y_c", "v_first", "i_first", "pixel"),
     *("planes", "leak", "syn_leak", "w_in", "gain", "offset", "theta", "reset", "v_reset", "v_init", "delta", "scale"),
-    *("area", "source", "read", "shape", "layer", "neuron", "done", "part"),
+    *("area", "source", "read", "shape", "layer", "neuron", "done", "part", "samples", "sample", "states"),
 )
 
 

@@ -1,5 +1,7 @@
 """Programs that take the paths of the C backend which random ones seldom take; weights are dyadic."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from neurofer.ir import BINARY, Contract, Domain, Edge, Program
@@ -162,6 +164,24 @@ def pictures(encoder):
     return program(nodes, edges, Contract(steps=4, encoder=encoder))
 
 
+def still():
+    """What an image, or spikes, that never change pass through on the way to neurons."""
+    r = rng()
+    nodes = {"image": n.Input((2, 6, 6), CODES), "spikes": n.Input((2, 6, 6), BINARY)}
+    edges = []
+    thetas = np.broadcast_to(np.array([0.5, 1.0, 2.0]).reshape(3, 1, 1), (3, 6, 6))
+    between = [None, n.Scale(2 * thetas), n.Relu(), n.Threshold(3.0)]
+    for k, node in enumerate(between):
+        for source, bits in (("image", 6), ("spikes", 2)):
+            name = f"{source}{k}"
+            nodes[f"{name}.conv"] = n.Conv2d(dyadic(r, (3, 2, 3, 3), bits=bits), dyadic(r, 3, bits=bits), padding=1)
+            nodes |= {f"{name}.between": node} if node else {}
+            nodes |= {f"{name}.fire": n.Neuron(theta=thetas), f"{name}.out": n.Output()}
+            row = [source, *(key for key in nodes if key.startswith(name))]
+            edges += list(pairwise(row))
+    return program(nodes, edges, Contract(steps=4, encoder="constant"))
+
+
 def pooled():
     """Pooling of values and of sums of spikes, with padding; a mean of nine, which is on no grid."""
     r = rng()
@@ -195,7 +215,7 @@ def pooled():
 def odd_names():
     """Names that C does not take, or that differ in case alone."""
     names = ["x", "for", "1", "a b", "A", "a", "é", "drive_t", "x_in", "window_0", "in[0]", '"*/', "steps", "y_c"]
-    names += ["nf_gather", "NF_BYTES", "INT32_MAX", "true"]
+    names += ["nf_gather", "NF_BYTES", "INT32_MAX", "true", "samples", "states"]
     r = rng()
     nodes = {names[0]: n.Input((4,), BINARY)}
     for name in names[1:]:
@@ -402,6 +422,7 @@ CASES = {
     "constant floats": lambda: constant(Domain("real")),
     "constant picture": lambda: pictures("constant"),
     "pictures": lambda: pictures("events"),
+    "still": still,
     "pooled": pooled,
     "odd names": odd_names,
     "many planes": many_planes,
