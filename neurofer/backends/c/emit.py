@@ -195,7 +195,7 @@ _INTRODUCTION = """\
 
 _BATCH = """
 /* The sequences of several samples, one behind the other in all arrays, each in a state of its own that {name}_init has
-   begun: large layers of one output pixel read their weights once for all. */
+   begun. Layers of one output pixel read their weights once for all, unless the network runs step by step. */
 void {name}_batch({name}_state *states, int32_t samples{arguments});
 """
 

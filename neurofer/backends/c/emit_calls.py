@@ -75,9 +75,9 @@ def calls(plan: Plan, name: str, functions: Sequence[Function]) -> str:
 
 
 def _sequence(plan: Plan, name: str, functions: Sequence[Function]) -> list[str]:
-    head = [f"void {name}_sequence({name}_state *state{signature(plan)})", "{"]
+    head = [f"void {name}_sequence({name}_state *state{signature(plan)})", "{", "    NF_TIME(0);"]
     if plan.sequence == "layers":
-        return [*head, "    NF_TIME(0);", *_each(plan, functions, "SEQUENCE"), "}"]
+        return [*head, *_each(plan, functions, "SEQUENCE"), "}"]
     arguments = ["state", *_moved(plan, "t", lambda port: 0 if port.static else 1)]
     return [
         *head,
@@ -93,18 +93,18 @@ def _batch(plan: Plan, name: str, functions: Sequence[Function]) -> list[str]:
     if plan.small:
         return []
     steps = plan.program.contract.steps
-    each = "    for (int32_t sample = 0; sample < samples; sample++) {"
+    each = "    for (int32_t sample = 0; sample < samples; sample++)"
     lines = ["", f"void {name}_batch({name}_state *states, int32_t samples{signature(plan)})", "{"]
     if plan.sequence != "layers":
         arguments = ["states + sample", *_moved(plan, "sample", lambda port: 1 if port.static else steps)]
-        return [*lines, each[:-2], f"        {name}_sequence({', '.join(arguments)});", "}"]
-    lines.append("    NF_TIME(0);")
+        return [*lines, each, f"        {name}_sequence({', '.join(arguments)});", "}"]
+    lines += ["    if (samples < 1)", "        return;", "    NF_TIME(0);"]
     for together, group in groupby(enumerate(functions, start=1), lambda item: item[1].samples):
         found = [line for index, function in group for line in _call(plan, index, function, "SEQUENCE", batch=True)]
         if together:
             lines += ["    {", f"        {name}_state *const state = states;"]
         else:
-            lines += [each, f"        {name}_state *const state = states + sample;"]
+            lines += [f"{each} {{", f"        {name}_state *const state = states + sample;"]
         lines += [f"    {line}" for line in found] + ["    }"]
     return [*lines, "}"]
 

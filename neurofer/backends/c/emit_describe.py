@@ -8,6 +8,9 @@ from typing import Any
 from neurofer.backends.c.plan import Plan
 from neurofer.backends.c.plan_stages import Fused, Port
 
+_FEW = 2**18
+"""Bytes of weights that stay near from one sample to the next."""
+
 _TYPES = {"u8": "uint8", "i32": "int32", "i64": "int64", "f32": "float"}
 
 
@@ -34,8 +37,15 @@ def description(plan: Plan, *, record: bool) -> dict[str, Any]:
         "outputs": [_port(port) for port in plan.outputs],
         "spikes": spikes,
         "stages": [stage.node for stage in plan.stages],
-        "together": not plan.small and any(isinstance(stage, Fused) and stage.linear for stage in plan.stages),
+        "together": _together(plan),
     }
+
+
+def _together(plan: Plan) -> bool:
+    """Return whether several samples share the reading of weights, and enough of them to need a state for each."""
+    linear = [stage for stage in plan.stages if isinstance(stage, Fused) and stage.linear]
+    largest = max((stage.weight.values.nbytes for stage in linear), default=0)
+    return plan.sequence == "layers" and not plan.small and largest > _FEW
 
 
 def _port(port: Port) -> dict[str, Any]:

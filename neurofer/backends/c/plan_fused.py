@@ -24,7 +24,7 @@ _PIXELS = 16
 """Output pixels from which on it pays that weights of values are laid out anew in every call."""
 
 _VALUE_WORDS = 2**14
-"""Most scratch of a layer of values: where windows are larger, it pays to leave out the values that are zero."""
+"""Most scratch of a layer of values: the weights of a block, and what a row of outputs reads at all steps."""
 
 
 def fused(stage: Compute, steps: int, *, small: bool = False) -> Fused | None:

@@ -94,8 +94,8 @@ def kernels(*, small: bool = False) -> str:
         return "\n".join(["#define NEUROFER_PLAIN", *map(_text, _PLAIN), *plain])
     vector = [_text("order.h"), "#if NF_BYTES == 64", _text("simd_avx512.h"), "#else"]
     vector += [_positions(), _text("simd_vector.h"), "#endif"]
-    dense = ["#if NF_LOOKUP", _text("layer_lookup.h"), "#endif", "#if NF_DENSE", _text("layer_dense.h"), "#endif"]
-    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), *dense, "#endif", *plain]
+    busy = ["#if NF_BYTES == 64", _text("layer_lookup.h"), _text("layer_dense.h"), "#endif"]
+    parts = [*map(_text, _PLAIN), "#if NF_BYTES", *vector, *map(_text, _VECTOR), *busy, "#endif", *plain]
     return "\n".join(parts)
 
 
@@ -173,7 +173,7 @@ def scratch_words(window: Window, steps: int, terms: int, *, floats: bool = Fals
     bands, most = (max(steps, _STEPS), _SAMPLE_TILE) if height * width == 1 else (height * steps, _TILE)
     starts = bands * (window.read[1] + 1)
     band = terms * kernel_y * window.channels * window.read[1]
-    lists = -(starts // -2) + (most + steps * band + BLOCK + _AHEAD) // 4
+    lists = -(starts // -2) - (min(bands * band, most + steps * band) + BLOCK + _AHEAD) // -4
     return lists if floats else max(lists, _dense_words(window, steps), lists + _lookup_words(window, steps))
 
 
@@ -189,7 +189,9 @@ def _lookup_words(window: Window, steps: int) -> int:
         return 0
     row = (window.out[1] + reach_x) * steps
     groups = words * _GROUPS * stride_y * stride_x
-    rows = max(1, min(window.out[0], _CODE_BYTES // (2 * groups * row) - reach_y))
+    rows = min(window.out[0], _CODE_BYTES // (2 * groups * row) - reach_y)
+    if rows < 1:
+        return 0
     places = (((rows + reach_y + 1) * row + _PLACES + 31) // 32 | 1) * 32
     taps = -(window.kernel[0] * window.kernel[1] // -16) * 8
     return tables + _PLACES * (16 + BLOCK) // 4 + groups * places // 4 + -(row // -8) * 8 + taps

@@ -225,14 +225,8 @@ NF_KERNEL void nf_layer_dense(const void *with, const nf_layer *layer, const nf_
 #define NF_DENSE_SHARE 38
 #endif
 
-NF_INLINE int32_t nf_is_dense(const nf_layer *layer, const nf_source *source)
+NF_INLINE int32_t nf_is_dense(const nf_layer *layer, const nf_source *source, const nf_spike_counts *counts)
 {
-    const int32_t words = source->steps * source->shape.height * source->shape.stride;
-    int64_t spikes = 0;
-    if (!layer->by_column || layer->in.channels % 64 || source->steps < 3)
-        return 0;
-    for (int32_t term = 0; term < source->terms; term++)
-        for (int32_t i = 0; i < words; i++)
-            spikes += _mm_popcnt_u64(source->planes[term][i]);
-    return spikes * 100 * source->steps > (int64_t)NF_DENSE_SHARE * 64 * words * nf_dense_computed(source->steps);
+    return layer->by_column && layer->in.channels % 64 == 0 && source->steps >= 3
+           && counts->all * 100 * source->steps > NF_DENSE_SHARE * 64 * counts->words * nf_dense_computed(source->steps);
 }

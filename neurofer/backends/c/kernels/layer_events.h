@@ -19,7 +19,7 @@ NF_INLINE void nf_start_sample(nf_event_block *block, int32_t sample)
 }
 
 /* How the rows of a window are summed. */
-enum { NF_SUM_NARROW, NF_SUM_WHOLE, NF_SUM_DIRECT };
+enum { NF_SUM_NARROW, NF_SUM_WHOLE, NF_SUM_DIRECT, NF_SUM_NONE };
 
 /* All steps of a pixel. To the sums of its lists come those of `given`, one for each step; NULL for none. */
 NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_columns columns, int32_t how,
@@ -37,7 +37,7 @@ NF_INLINE void nf_pixel_steps(nf_event_block *block, int32_t y, int32_t x, nf_co
             nf_sum_direct(&block->weights, events, &drive);
         else if (how == NF_SUM_WHOLE)
             nf_sum_whole(&block->weights, events, &drive);
-        else
+        else if (how == NF_SUM_NARROW)
             nf_sum_narrow(&block->weights, events, &drive);
         nf_put_block(job->layer->out, block->out, t, y, x, block->first, nf_fire64(&block->neurons, &drive, &v));
     }

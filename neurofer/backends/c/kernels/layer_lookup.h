@@ -2,10 +2,13 @@
    two registers, in which they are looked up for 32 places at once: a place is a pixel at a step. That takes as long
    however many spikes there are. Those of the other planes are added from lists. A plane's sums have to fit 16 bits. */
 
-#define NF_GROUPS 11            /* of the 64 inputs of a word: 10 of 6, and one of 4 */
-#define NF_CODES 64             /* combinations of a group's inputs */
-#define NF_PLACES 384           /* looked up at once, for 2 outputs: 12 registers of 32 */
-#define NF_CODE_BYTES (1 << 17) /* of a tile's codes, unless one row of outputs needs more */
+#define NF_LOOKUP_GROUPS 11 /* of the 64 inputs of a word: 10 of 6, and one of 4 */
+#define NF_LOOKUP_CODES 64  /* combinations of a group's inputs */
+#define NF_PLACES 384       /* looked up at once, for 2 outputs: 12 registers of 32 */
+
+/* Most bytes of tables, and of a tile's codes: what stays near. */
+#define NF_LOOKUP_TABLES (1 << 20)
+#define NF_CODE_BYTES (1 << 17)
 
 /* The combination of every group of inputs, its code, at the places of a tile: [phase][word][group][place]. Pixel (y, x)
    of the padded input belongs to phase (y % stride_y, x % stride_x), where its first place is that of
@@ -14,7 +17,7 @@ typedef struct {
     uint16_t *codes;
     uint64_t *words;           /* one row of a phase */
     int32_t *taps, *taps_end;  /* where the codes lie that the output at place 0 reads: for each (ky, kx) */
-    int32_t width, rows;       /* of a phase: columns; rows of outputs in a tile */
+    int32_t width, rows;       /* of a phase: columns; rows of outputs in a tile, none if they do not fit */
     int32_t groups, places;    /* of a pixel; of a group, with those behind the last that are read but not used */
 } nf_codes;
 
@@ -27,17 +30,17 @@ typedef struct {
     int16_t *sums;     /* [16 outputs][place] */
     nf_sums64 *turned; /* [place] */
     int32_t listed;    /* whether there are other planes */
+    int32_t first;     /* of the block's outputs */
 } nf_lookup_job;
 
 NF_INLINE nf_codes nf_codes_layout(const nf_layer *layer, int32_t steps)
 {
     const int32_t reach_y = (layer->kernel_y - 1) * layer->dilation_y / layer->stride_y;
     const int32_t reach_x = (layer->kernel_x - 1) * layer->dilation_x / layer->stride_x;
-    const int32_t groups = layer->in.channels / 64 * NF_GROUPS;
+    const int32_t groups = layer->in.channels / 64 * NF_LOOKUP_GROUPS;
     nf_codes codes = {NULL, NULL, NULL, NULL, layer->out.width + reach_x, 0, groups, 0};
     const int32_t row = codes.width * steps, bytes = 2 * groups * layer->stride_y * layer->stride_x * row;
     codes.rows = nf_least(layer->out.height, NF_CODE_BYTES / bytes - reach_y);
-    codes.rows = codes.rows < 1 ? 1 : codes.rows;
     /* An odd number of cache lines, lest all groups fall into one cache set. */
     codes.places = (((codes.rows + reach_y + 1) * row + NF_PLACES + 31) / 32 | 1) * 32;
     return codes;
@@ -46,7 +49,7 @@ NF_INLINE nf_codes nf_codes_layout(const nf_layer *layer, int32_t steps)
 /* Groups of the window. */
 NF_INLINE int32_t nf_lookup_groups(const nf_layer *layer)
 {
-    return nf_window_rows(layer) / 64 * NF_GROUPS;
+    return nf_window_rows(layer) / 64 * NF_LOOKUP_GROUPS;
 }
 
 /* Words of scratch: of the codes, of a row of words, and of the taps. */
@@ -81,7 +84,7 @@ NF_INLINE void nf_find_taps(const nf_layer *layer, nf_codes *codes, int32_t step
 NF_INLINE int32_t nf_lookup_words(const nf_layer *layer, const nf_source *source)
 {
     const nf_codes codes = nf_codes_layout(layer, source->steps);
-    const int32_t sums = NF_PLACES * (16 + 64) / 4, tables = nf_lookup_groups(layer) * 64 * NF_CODES / 4;
+    const int32_t sums = NF_PLACES * (16 + 64) / 4, tables = nf_lookup_groups(layer) * 64 * NF_LOOKUP_CODES / 4;
     const int32_t coded = nf_codes_words(layer, &codes) + nf_encoded_words(&codes, source->steps) + nf_taps_words(layer);
     return tables + sums + coded + nf_tile_words(layer, source);
 }
@@ -98,7 +101,7 @@ NF_INLINE void nf_encode_eight(const uint64_t *words, int32_t places, uint16_t *
     __m512i codes[2] = {_mm512_multishift_epi64_epi8(first, eight), _mm512_multishift_epi64_epi8(rest, eight)};
     codes[0] = _mm512_and_si512(codes[0], _mm512_set1_epi8(63));
     codes[1] = _mm512_and_si512(codes[1], _mm512_set1_epi64(0x0f3f3f));
-    for (int32_t group = 0; group < NF_GROUPS; group += 4) {
+    for (int32_t group = 0; group < NF_LOOKUP_GROUPS; group += 4) {
         const __m512i turned = _mm512_permutexvar_epi8(by_group, codes[group / 8]);
         const __m256i half = group % 8 ? _mm512_extracti64x4_epi64(turned, 1) : _mm512_castsi512_si256(turned);
         const __m512i four = _mm512_cvtepu8_epi16(half);
@@ -106,7 +109,7 @@ NF_INLINE void nf_encode_eight(const uint64_t *words, int32_t places, uint16_t *
         _mm_storeu_si128((__m128i *)(void *)place, _mm512_castsi512_si128(four));
         _mm_storeu_si128((__m128i *)(void *)(place + places), _mm512_extracti32x4_epi32(four, 1));
         _mm_storeu_si128((__m128i *)(void *)(place + 2 * places), _mm512_extracti32x4_epi32(four, 2));
-        if (group + 3 < NF_GROUPS)
+        if (group + 3 < NF_LOOKUP_GROUPS)
             _mm_storeu_si128((__m128i *)(void *)(place + 3 * places), _mm512_extracti32x4_epi32(four, 3));
     }
 }
@@ -150,7 +153,7 @@ NF_KERNEL void nf_encode(const nf_layer *layer, const nf_source *plane, const nf
             if (!nf_reads_phase(phase_x, layer->kernel_x, layer->dilation_x, layer->stride_x))
                 continue;
             for (int32_t word = 0; word < words; word++) {
-                const int32_t group = ((phase_y * layer->stride_x + phase_x) * words + word) * NF_GROUPS;
+                const int32_t group = ((phase_y * layer->stride_x + phase_x) * words + word) * NF_LOOKUP_GROUPS;
                 uint16_t *to = codes->codes + (ptrdiff_t)group * codes->places + from / layer->stride_y * row;
                 nf_encode_row(layer, plane, codes, word, y, phase_x, to);
             }
@@ -158,7 +161,7 @@ NF_KERNEL void nf_encode(const nf_layer *layer, const nf_source *plane, const nf
     }
 }
 
-/* Rows 0 and 1 of weights as pairs of bytes with sign: of 32 outputs, from the row's byte `from` on. */
+/* The first 32 weights of two rows as pairs of bytes with sign. */
 NF_INLINE __m512i nf_pairs_of(const uint8_t *row0, const uint8_t *row1)
 {
     const __m256i sign = _mm256_set1_epi8(-128);
@@ -185,7 +188,7 @@ NF_INLINE void nf_fill_group(const uint8_t *const *rows, ptrdiff_t stride, int16
         const __m512i sum23 = _mm512_maddubs_epi16(bits23, _mm512_set1_epi16((int16_t)pairs[1][i]));
         const __m512i sum4 = _mm512_maddubs_epi16(bit4, _mm512_set1_epi16((int16_t)pairs[2][i]));
         const __m512i without5 = _mm512_add_epi16(_mm512_add_epi16(sum01, sum23), sum4);
-        int16_t *table = tables + (i >> 1) * stride + (i & 1) * NF_CODES;
+        int16_t *table = tables + (i >> 1) * stride + (i & 1) * NF_LOOKUP_CODES;
         _mm512_store_si512(table, without5);
         _mm512_store_si512(table + 32, _mm512_add_epi16(without5, _mm512_set1_epi16((int16_t)((int16_t)pairs[2][i] >> 8))));
     }
@@ -194,12 +197,12 @@ NF_INLINE void nf_fill_group(const uint8_t *const *rows, ptrdiff_t stride, int16
 /* The tables of the block of outputs whose weights start at `weights`. */
 NF_KERNEL void nf_fill_lookups(const nf_layer *layer, const uint8_t *weights, int16_t *tables)
 {
-    const ptrdiff_t stride = (ptrdiff_t)nf_lookup_groups(layer) * 2 * NF_CODES;
+    const ptrdiff_t stride = (ptrdiff_t)nf_lookup_groups(layer) * 2 * NF_LOOKUP_CODES;
     const uint8_t *zeros = weights + (ptrdiff_t)nf_window_rows(layer) * 64;
     for (int32_t ky = 0; ky < layer->kernel_y; ky++)
         for (int32_t kx = 0; kx < layer->kernel_x; kx++)
             for (int32_t c = 0; c < layer->in.channels; c += 64)
-                for (int32_t group = 0; group < NF_GROUPS; group++, tables += 2 * NF_CODES) {
+                for (int32_t group = 0; group < NF_LOOKUP_GROUPS; group++, tables += 2 * NF_LOOKUP_CODES) {
                     const int32_t first = (kx * layer->kernel_y + ky) * layer->in.channels + c + 6 * group;
                     const uint8_t *rows[6];
                     for (int32_t i = 0; i < 6; i++)
@@ -246,7 +249,7 @@ NF_APART void nf_look_up_two(const nf_codes *codes, int32_t place, const int16_t
     NF_FOR_ALL_PLACES(NF_ZEROS_AT);
     for (const int32_t *tap = codes->taps; tap < codes->taps_end; tap++) {
         const uint16_t *from = codes->codes + *tap + place;
-        for (int32_t group = 0; group < codes->groups; group++, from += codes->places, tables += 2 * NF_CODES) {
+        for (int32_t group = 0; group < codes->groups; group++, from += codes->places, tables += 2 * NF_LOOKUP_CODES) {
             const __m512i low0 = _mm512_load_si512(tables), high0 = _mm512_load_si512(tables + 32);
             const __m512i low1 = _mm512_load_si512(tables + 64), high1 = _mm512_load_si512(tables + 96);
             NF_FOR_ALL_PLACES(NF_LOOK_UP_AT);
@@ -287,7 +290,7 @@ NF_INLINE void nf_turn_eight(const int16_t *sums, int16_t *to)
 NF_INLINE void nf_look_up_block(const nf_lookup_job *with, int32_t place)
 {
     const nf_layer *layer = with->job->layer;
-    const ptrdiff_t two = (ptrdiff_t)nf_lookup_groups(layer) * 2 * NF_CODES;
+    const ptrdiff_t two = (ptrdiff_t)nf_lookup_groups(layer) * 2 * NF_LOOKUP_CODES;
     int16_t *turned = (int16_t *)(void *)with->turned;
     for (int32_t first = 0; first < 64; first += 16) {
         for (int32_t i = 0; i < 16; i += 2)
@@ -297,23 +300,11 @@ NF_INLINE void nf_look_up_block(const nf_lookup_job *with, int32_t place)
     }
 }
 
-/* All steps of a pixel without other planes. */
-NF_INLINE void nf_pixel_alone(nf_event_block *block, int32_t y, int32_t x, const nf_sums64 *sums)
-{
-    const nf_job *job = block->job;
-    nf_ints64 v = nf_load_membranes(job, &block->neurons, block->first, y, x);
-    for (int32_t t = 0; t < job->steps; t++) {
-        const nf_ints64 drive = nf_plus_sums(nf_no_ints(), sums[t]);
-        nf_put_block(job->layer->out, job->out, t, y, x, block->first, nf_fire64(&block->neurons, &drive, &v));
-    }
-    nf_save_membranes(job, &v, block->first, y, x);
-}
-
 NF_INLINE void nf_pixel_lookups(const nf_lookup_job *with, nf_event_block *block, int32_t y, int32_t x, const nf_sums64 *sums)
 {
     const nf_columns columns = nf_window_columns(with->job->layer, x);
     if (!with->listed)
-        nf_pixel_alone(block, y, x, sums);
+        nf_pixel_steps(block, y, x, columns, NF_SUM_NONE, sums);
     else if (columns.direct)
         nf_pixel_given(block, y, x, columns, sums);
     else
@@ -324,7 +315,7 @@ NF_KERNEL void nf_tile_lookups(const nf_tile *tile, const void *with_job)
 {
     const nf_lookup_job *with = (const nf_lookup_job *)with_job;
     const nf_job *job = with->job;
-    const int32_t first = tile->part.first, width = with->codes.width, at_once = NF_PLACES / job->steps;
+    const int32_t first = with->first, width = with->codes.width, at_once = NF_PLACES / job->steps;
     nf_event_block block = {tile, job, nf_start_block(tile, first), nf_load_neurons(job->neuron, first, 64), first,
                             0, job->out};
     nf_encode(job->layer, with->plane, &with->codes, tile->first_row, tile->rows);
@@ -341,19 +332,19 @@ NF_KERNEL void nf_tile_lookups(const nf_tile *tile, const void *with_job)
 typedef struct {
     nf_job job;
     int32_t term;
-} nf_one_dense;
+} nf_chosen_plane;
 
 NF_KERNEL void nf_layer_lookups(const void *with, const nf_layer *layer, const nf_source *source, nf_part part,
                                 uint64_t *scratch)
 {
-    const nf_one_dense *chosen = (const nf_one_dense *)with;
+    const nf_chosen_plane *chosen = (const nf_chosen_plane *)with;
     nf_source plane = *source, others = *source;
     plane.terms = 1;
     plane.planes[0] = source->planes[chosen->term];
     others.planes[chosen->term] = source->planes[--others.terms];
-    nf_lookup_job job = {&chosen->job, &plane, nf_codes_layout(layer, source->steps), NULL, NULL, NULL, others.terms > 0};
+    nf_lookup_job job = {&chosen->job, &plane, nf_codes_layout(layer, source->steps), NULL, NULL, NULL, others.terms > 0, 0};
     job.tables = (int16_t *)(void *)scratch;
-    scratch += nf_lookup_groups(layer) * 64 * NF_CODES / 4;
+    scratch += nf_lookup_groups(layer) * 64 * NF_LOOKUP_CODES / 4;
     job.turned = (nf_sums64 *)(void *)scratch;
     scratch += NF_PLACES * 64 / 4;
     job.sums = (int16_t *)(void *)scratch;
@@ -365,50 +356,37 @@ NF_KERNEL void nf_layer_lookups(const void *with, const nf_layer *layer, const n
     job.codes.codes = (uint16_t *)(void *)scratch;
     scratch += nf_codes_words(layer, &job.codes);
     nf_find_taps(layer, &job.codes, source->steps);
-    for (int32_t first = part.first; first < part.end; first += 64) {
-        const nf_part block = {part.first_row, part.end_row, first, first + 64};
-        nf_fill_lookups(layer, nf_block_weights(layer, first), job.tables);
-        nf_run_tiles(layer, &others, block, job.codes.rows, scratch, nf_tile_lookups, &job);
+    for (job.first = part.first; job.first < part.end; job.first += 64) { /* tables take longer to make than lists */
+        nf_fill_lookups(layer, nf_block_weights(layer, job.first), job.tables);
+        nf_run_tiles(layer, &others, part, job.codes.rows, scratch, nf_tile_lookups, &job);
     }
 }
 
 /* Spikes for each 100 inputs of a plane from which on this is faster than lists, and those of all other planes up to
-   which it is faster than products. Tables take as long to fill as they are looked up in for 200 places. */
+   which it is faster than products. Filling the tables takes as long as looking up NF_LOOKUP_FILL places. */
 #ifndef NF_LOOKUP_SHARE
 #define NF_LOOKUP_SHARE 28
 #endif
 #define NF_LOOKUP_OTHERS 12
-#define NF_LOOKUP_TABLES (1 << 20) /* most bytes of tables: what stays near */
+#define NF_LOOKUP_FILL 200
 
-/* Whether tables may be had, and pay. */
+/* Whether tables may be had. */
 NF_INLINE int32_t nf_has_lookups(const nf_layer *layer, const nf_source *source)
 {
     return layer->in.channels % 64 == 0 && layer->out.channels % 64 == 0 && layer->kernel_x <= nf_reach(layer)
            && layer->largest < 1 << 15 && source->steps <= NF_PLACES
-           && nf_lookup_groups(layer) * 64 * NF_CODES * 2 <= NF_LOOKUP_TABLES;
+           && nf_lookup_groups(layer) * 64 * NF_LOOKUP_CODES * 2 <= NF_LOOKUP_TABLES
+           && nf_codes_layout(layer, source->steps).rows > 0;
 }
 
 /* Which plane is to be looked up: the only one with many spikes. -1 where there is none. */
-NF_INLINE int32_t nf_dense_term(const nf_layer *layer, const nf_source *source)
+NF_INLINE int32_t nf_dense_term(const nf_layer *layer, const nf_source *source, const nf_spike_counts *counts)
 {
-    const int64_t words = (int64_t)source->steps * source->shape.height * source->shape.stride;
+    const int64_t inputs = 64 * counts->words, most = counts->most;
     const int64_t places = (int64_t)layer->out.height * layer->out.width * source->steps;
-    int64_t most = 0, all = 0;
-    int32_t found = -1;
-    if (!nf_has_lookups(layer, source))
-        return -1;
-    for (int32_t term = 0; term < source->terms; term++) {
-        int64_t spikes = 0;
-        for (int64_t i = 0; i < words; i++)
-            spikes += _mm_popcnt_u64(source->planes[term][i]);
-        all += spikes;
-        if (spikes > most) {
-            most = spikes;
-            found = term;
-        }
-    }
-    return most * 100 * places > NF_LOOKUP_SHARE * 64 * words * (places + 200)
-                   && (all - most) * 100 <= NF_LOOKUP_OTHERS * 64 * words
-               ? found
+    return nf_has_lookups(layer, source)
+                   && most * 100 * places > NF_LOOKUP_SHARE * inputs * (places + NF_LOOKUP_FILL)
+                   && (counts->all - most) * 100 <= NF_LOOKUP_OTHERS * inputs
+               ? counts->term
                : -1;
 }

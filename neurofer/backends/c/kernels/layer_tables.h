@@ -1,5 +1,5 @@
 /* Integer layers with few inputs in a row of the window (the first layer of most networks): the sums of all
-   combinations of up to NF_TABLE_BITS neighbouring inputs are tabulated, so that a window costs as many lookups as it
+   combinations of up to NF_TABLE_BITS neighbouring inputs are tabulated, so that a window costs as many sizes as it
    has groups, however many spikes it holds. Sums stay within 16 bits: windows of up to 256 inputs. */
 #define NF_TABLE_BITS 7
 
@@ -91,110 +91,81 @@ NF_INLINE uint64_t nf_word_at(const uint8_t *bytes)
 /* The sizes on which the work of a window depends; where they are known to the compiler, it is without loops. */
 typedef struct {
     int32_t kernel_y, groups, bits, terms;
-} nf_lookups;
+} nf_table_sizes;
 
 /* The sums of a window whose first row of bits starts at bit `shift` of `from`; the next row is `down` bytes behind. */
-NF_INLINE nf_sums64 nf_window_tables(const nf_tables *tables, nf_lookups lookups, const uint8_t *from, int32_t down,
+NF_INLINE nf_sums64 nf_window_tables(const nf_tables *tables, nf_table_sizes sizes, const uint8_t *from, int32_t down,
                                      int32_t shift)
 {
-    const int32_t stride = nf_tables_stride(lookups.bits);
-    const size_t index = ((size_t)1 << lookups.bits) - 1;
+    const int32_t stride = nf_tables_stride(sizes.bits);
+    const size_t index = ((size_t)1 << sizes.bits) - 1;
     const nf_sums64 *table = tables->sums;
     nf_sums64 sums = nf_no_sums(), others = sums; /* two chains of additions */
-    for (int32_t ky = 0; ky < lookups.kernel_y; ky++, from += down) {
+    for (int32_t ky = 0; ky < sizes.kernel_y; ky++, from += down) {
         const uint64_t window = nf_word_at(from) >> shift;
         sums = nf_plus(sums, table[window & index]);
         table += stride;
-        for (int32_t group = 1; group < lookups.groups; group++, table += stride)
-            others = nf_plus(others, table[window >> group * lookups.bits & index]);
+        for (int32_t group = 1; group < sizes.groups; group++, table += stride)
+            others = nf_plus(others, table[window >> group * sizes.bits & index]);
     }
     return nf_plus(sums, others);
 }
 
-/* One row of outputs of a block. */
+/* One row of outputs of a block. `narrow`: of neurons that can do with 16 bits (nf_are_narrow). */
 NF_INLINE void nf_row_tables(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
-                             const nf_padded *padded, int32_t first, int32_t y, nf_lookups lookups)
+                             const nf_padded *padded, int32_t first, int32_t y, nf_table_sizes sizes, int32_t narrow)
 {
     const nf_layer *layer = job->layer;
     const int32_t step = layer->stride_x * layer->in.channels, down = padded->words * layer->dilation_y * 8;
     const ptrdiff_t plane = (ptrdiff_t)padded->height * padded->words * 8;
     const uint8_t *rows = (const uint8_t *)(padded->rows + y * layer->stride_y * padded->words);
+    const nf_narrow64 low = nf_narrow_neurons(neurons);
     for (int32_t x = 0; x < layer->out.width; x++) {
+        nf_sums64 low_v = low.start;
         nf_ints64 v = nf_load_membranes(job, neurons, first, y, x);
         const uint8_t *row = rows + (x * step >> 3);
         for (int32_t t = 0; t < job->steps; t++) {
-            nf_sums64 sums = nf_no_sums();
-            for (int32_t term = 0; term < lookups.terms; term++, row += plane)
-                sums = nf_plus(sums, nf_window_tables(tables, lookups, row, down, x * step & 7));
+            nf_sums64 sums = narrow ? low.bias : nf_no_sums();
+            for (int32_t term = 0; term < sizes.terms; term++, row += plane)
+                sums = nf_plus(sums, nf_window_tables(tables, sizes, row, down, x * step & 7));
             const nf_ints64 drive = nf_plus_sums(nf_no_ints(), sums);
-            nf_put_block(layer->out, job->out, t, y, x, first, nf_fire64(neurons, &drive, &v));
+            const uint64_t spikes = narrow ? nf_fire_narrow(&low, sums, &low_v) : nf_fire64(neurons, &drive, &v);
+            nf_put_block(layer->out, job->out, t, y, x, first, spikes);
         }
-        nf_save_membranes(job, &v, first, y, x);
+        if (!narrow)
+            nf_save_membranes(job, &v, first, y, x);
     }
 }
-
-#if NF_BYTES == 64
-/* The same of neurons whose membranes fit 16 bits and are not kept. */
-NF_INLINE void nf_row_narrow(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
-                             const nf_padded *padded, int32_t first, int32_t y, nf_lookups lookups)
-{
-    const nf_layer *layer = job->layer;
-    const nf_narrow64 narrow = nf_narrow_neurons(neurons);
-    const int32_t step = layer->stride_x * layer->in.channels, down = padded->words * layer->dilation_y * 8;
-    const ptrdiff_t plane = (ptrdiff_t)padded->height * padded->words * 8;
-    const uint8_t *rows = (const uint8_t *)(padded->rows + y * layer->stride_y * padded->words);
-    for (int32_t x = 0; x < layer->out.width; x++) {
-        nf_sums64 v = narrow.start;
-        const uint8_t *row = rows + (x * step >> 3);
-        for (int32_t t = 0; t < job->steps; t++) {
-            nf_sums64 sums = narrow.bias;
-            for (int32_t term = 0; term < lookups.terms; term++, row += plane)
-                sums = nf_plus(sums, nf_window_tables(tables, lookups, row, down, x * step & 7));
-            nf_put_block(layer->out, job->out, t, y, x, first, nf_fire_narrow(&narrow, sums, &v));
-        }
-    }
-}
-#endif
 
 NF_INLINE void nf_row_either(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
-                             const nf_padded *padded, int32_t first, int32_t y, nf_lookups lookups, int32_t narrow)
+                             const nf_padded *padded, int32_t first, int32_t y, nf_table_sizes sizes, int32_t narrow)
 {
-#if NF_BYTES == 64
-    if (narrow) {
-        nf_row_narrow(job, tables, neurons, padded, first, y, lookups);
-        return;
-    }
-#endif
-    (void)narrow;
-    nf_row_tables(job, tables, neurons, padded, first, y, lookups);
+    if (narrow)
+        nf_row_tables(job, tables, neurons, padded, first, y, sizes, 1);
+    else
+        nf_row_tables(job, tables, neurons, padded, first, y, sizes, 0);
 }
 
-/* 7x7 windows of events of two polarities. */
+/* 7x7 windows of events of two polarities: the sizes are known to the compiler. */
 NF_APART void nf_row_tables7(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
                              const nf_padded *padded, int32_t first, int32_t y, int32_t narrow)
 {
-    const nf_lookups lookups = {7, 2, 7, 1};
-    nf_row_either(job, tables, neurons, padded, first, y, lookups, narrow);
+    const nf_table_sizes sizes = {7, 2, 7, 1};
+    nf_row_either(job, tables, neurons, padded, first, y, sizes, narrow);
 }
 
 NF_APART void nf_row_tables_any(const nf_job *job, const nf_tables *tables, const nf_neurons64 *neurons,
                                 const nf_padded *padded, int32_t first, int32_t y, int32_t narrow)
 {
-    const nf_lookups lookups = {job->layer->kernel_y, tables->groups, tables->bits, padded->terms};
-    nf_row_either(job, tables, neurons, padded, first, y, lookups, narrow);
+    const nf_table_sizes sizes = {job->layer->kernel_y, tables->groups, tables->bits, padded->terms};
+    nf_row_either(job, tables, neurons, padded, first, y, sizes, narrow);
 }
 
-/* Whether neurons can do with 16 bits. */
+/* Whether neurons can do with 16 bits: no membrane needs more, and none is kept. */
 NF_INLINE int32_t nf_are_narrow(const nf_job *job, const nf_neurons64 *neurons)
 {
-#if NF_BYTES == 64
     return !job->state && neurons->plain && job->neuron->bits <= 16 && nf_is_narrow(&neurons->theta)
            && nf_is_narrow(&neurons->bias) && nf_is_narrow(&neurons->reset) && nf_is_narrow(&neurons->start);
-#else
-    (void)job;
-    (void)neurons;
-    return 0;
-#endif
 }
 
 NF_INLINE int32_t nf_tables_words(const nf_layer *layer, const nf_source *source)

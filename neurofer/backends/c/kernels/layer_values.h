@@ -22,13 +22,13 @@ typedef struct {
 
 NF_INLINE int32_t nf_values_groups(const nf_layer *layer)
 {
-    return (nf_values_run(layer) + NF_GROUP - 1) / NF_GROUP;
+    return (nf_values_run(layer) + NF_VALUE_GROUP - 1) / NF_VALUE_GROUP;
 }
 
 /* Values of a row with its borders, and behind it what completes the last group. */
 NF_INLINE int32_t nf_values_row(const nf_layer *layer)
 {
-    return (layer->out.width - 1) * layer->stride_x * layer->in.channels + nf_values_run(layer) + NF_GROUP - 1;
+    return (layer->out.width - 1) * layer->stride_x * layer->in.channels + nf_values_run(layer) + NF_VALUE_GROUP - 1;
 }
 
 /* Values that a row of outputs reads in a step. */
@@ -43,17 +43,17 @@ NF_INLINE int32_t nf_values_words(const nf_layer *layer, const nf_values *values
     return layer->kernel_y * nf_values_groups(layer) * 32 + (bytes + 7) / 8;
 }
 
-/* Writes the weights of a block as [ky][group][lane][NF_GROUP], the last group of a row with zeros. */
+/* Writes the weights of a block as [ky][group][lane][NF_VALUE_GROUP], the last group of a row with zeros. */
 NF_KERNEL void nf_group_weights(const nf_layer *layer, int32_t first, nf_weight *to)
 {
     const int32_t lanes = nf_block_lanes(layer, first), run = nf_values_run(layer);
-    const int32_t hop = nf_values_groups(layer) * 64 * NF_GROUP;
+    const int32_t hop = nf_values_groups(layer) * 64 * NF_VALUE_GROUP;
     const uint8_t *row = nf_block_weights(layer, first);
     memset(to, 0, (size_t)(layer->kernel_y * hop) * sizeof *to);
     for (int32_t ky = 0; ky < layer->kernel_y; ky++, to += hop)
         for (int32_t i = 0; i < run; i++, row += lanes)
             for (int32_t o = 0; o < lanes; o++)
-                to[(i / NF_GROUP * 64 + nf_place(o)) * NF_GROUP + i % NF_GROUP] = (nf_weight)(row[o] - 128);
+                to[(i / NF_VALUE_GROUP * 64 + nf_place(o)) * NF_VALUE_GROUP + i % NF_VALUE_GROUP] = (nf_weight)(row[o] - 128);
 }
 
 /* Writes what output row y reads, with zero borders: [step][ky][row], one step where all are the same. */
@@ -79,7 +79,7 @@ NF_INLINE nf_ints64 nf_values_sums(const nf_layer *layer, const nf_value *window
     const int32_t row = nf_values_row(layer), run = nf_values_run(layer);
     nf_ints64 sums = nf_no_ints();
     for (int32_t ky = 0; ky < layer->kernel_y; ky++, window += row)
-        for (int32_t i = 0; i < run; i += NF_GROUP, weights += 64 * NF_GROUP) {
+        for (int32_t i = 0; i < run; i += NF_VALUE_GROUP, weights += 64 * NF_VALUE_GROUP) {
             int32_t group;
             memcpy(&group, window + i, sizeof group);
             sums = nf_plus_products(sums, group, weights);

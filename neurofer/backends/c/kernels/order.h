@@ -7,7 +7,7 @@ NF_INLINE int32_t nf_place(int32_t output)
 }
 
 /* What is summed for a block of outputs. `scale`: an eighth of a row's bytes; `zero_row`: the entry (8 * row) of the
-   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every few rows. */
+   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every few rows, unless these are NF_FAR. */
 typedef struct {
     const uint8_t *weights;
     const char *ahead, *ahead_end;
@@ -35,11 +35,11 @@ enum {
 #define NF_AHEAD 256
 
 /* Values that are multiplied at once, and weights: 32 bits for an output. */
-#if NF_DENSE
-#define NF_GROUP 4
+#if NF_BYTES == 64
+#define NF_VALUE_GROUP 4
 typedef uint8_t nf_value;
 typedef int8_t nf_weight;
 #else
-#define NF_GROUP 2
+#define NF_VALUE_GROUP 2
 typedef int16_t nf_value, nf_weight;
 #endif

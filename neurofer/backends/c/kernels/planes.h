@@ -55,6 +55,30 @@ NF_INLINE const uint64_t *nf_row(const nf_source *source, int32_t term, int32_t 
     return source->planes[term] + (t * source->shape.height + y) * source->shape.stride;
 }
 
+/* Spikes in the planes of a source: of all, of the plane with most, which plane that is; and the words of a plane. */
+typedef struct {
+    int64_t all, most, words;
+    int32_t term;
+} nf_spike_counts;
+
+#if NF_BYTES == 64
+NF_INLINE nf_spike_counts nf_count_spikes(const nf_source *source)
+{
+    nf_spike_counts counts = {0, -1, (int64_t)source->steps * source->shape.height * source->shape.stride, 0};
+    for (int32_t term = 0; term < source->terms; term++) {
+        int64_t spikes = 0;
+        for (int64_t i = 0; i < counts.words; i++)
+            spikes += _mm_popcnt_u64(source->planes[term][i]);
+        counts.all += spikes;
+        if (spikes > counts.most) {
+            counts.most = spikes;
+            counts.term = term;
+        }
+    }
+    return counts;
+}
+#endif
+
 /* Names the planes that layers read. */
 NF_INLINE nf_source nf_gather(nf_shape shape, const uint64_t *const *planes, int32_t terms, int32_t steps,
                               int32_t samples, ptrdiff_t hop)

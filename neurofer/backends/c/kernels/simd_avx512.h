@@ -1,4 +1,4 @@
-/* 64 outputs at a time with AVX-512 (VBMI2). */
+/* 64 outputs at a time with AVX-512 (VBMI2, VBMI, VNNI). */
 
 typedef struct {
     __m512i lane[4];
@@ -55,18 +55,11 @@ NF_INLINE nf_sums64 nf_row_sums(const uint8_t *row)
 /* to + sums */
 NF_INLINE nf_ints64 nf_plus_sums(nf_ints64 to, nf_sums64 sums)
 {
-#if NF_DENSE
     const __m512i low = _mm512_set1_epi32(1), high = _mm512_set1_epi32(1 << 16); /* one of each pair, times 1 */
     to.lane[0] = _mm512_dpwssd_epi32(to.lane[0], sums.even, low);
     to.lane[1] = _mm512_dpwssd_epi32(to.lane[1], sums.odd, low);
     to.lane[2] = _mm512_dpwssd_epi32(to.lane[2], sums.even, high);
     to.lane[3] = _mm512_dpwssd_epi32(to.lane[3], sums.odd, high);
-#else
-    to.lane[0] = _mm512_add_epi32(to.lane[0], _mm512_srai_epi32(_mm512_slli_epi32(sums.even, 16), 16));
-    to.lane[1] = _mm512_add_epi32(to.lane[1], _mm512_srai_epi32(_mm512_slli_epi32(sums.odd, 16), 16));
-    to.lane[2] = _mm512_add_epi32(to.lane[2], _mm512_srai_epi32(sums.even, 16));
-    to.lane[3] = _mm512_add_epi32(to.lane[3], _mm512_srai_epi32(sums.odd, 16));
-#endif
     return to;
 }
 
@@ -81,12 +74,8 @@ NF_INLINE nf_ints64 nf_plus_products(nf_ints64 to, int32_t group, const nf_weigh
 {
     const __m512i values = _mm512_set1_epi32(group);
     for (int32_t i = 0; i < 4; i++) {
-        const __m512i these = _mm512_load_si512(weights + 16 * NF_GROUP * i);
-#if NF_DENSE
+        const __m512i these = _mm512_load_si512(weights + 16 * NF_VALUE_GROUP * i);
         to.lane[i] = _mm512_dpbusd_epi32(to.lane[i], values, these);
-#else
-        to.lane[i] = _mm512_add_epi32(to.lane[i], _mm512_madd_epi16(values, these));
-#endif
     }
     return to;
 }
@@ -245,10 +234,7 @@ NF_INLINE nf_sums64 nf_narrowed(const nf_ints64 *from)
 NF_INLINE int32_t nf_is_narrow(const nf_ints64 *values)
 {
     const nf_ints64 widened = nf_plus_sums(nf_no_ints(), nf_narrowed(values));
-    int32_t differ = 0;
-    for (int32_t i = 0; i < 4; i++)
-        differ |= _mm512_cmpneq_epi32_mask(widened.lane[i], values->lane[i]);
-    return !differ;
+    return !memcmp(&widened, values, sizeof widened);
 }
 
 NF_INLINE nf_narrow64 nf_narrow_neurons(const nf_neurons64 *neurons)

@@ -2,6 +2,7 @@
 
 #define NF_VECTORS (64 / NF_BYTES) /* that hold 64 bytes */
 typedef uint16_t nf_u16s __attribute__((vector_size(NF_BYTES)));
+typedef int16_t nf_i16s __attribute__((vector_size(NF_BYTES)));
 typedef uint32_t nf_u32s __attribute__((vector_size(NF_BYTES)));
 typedef int32_t nf_i32s __attribute__((vector_size(NF_BYTES)));
 typedef uint64_t nf_u64s __attribute__((vector_size(NF_BYTES)));
@@ -180,6 +181,56 @@ typedef struct {
     int32_t leak_mul, leak_shift, in_shift, soft;
     int32_t plain; /* hard reset, no leak, no shift */
 } nf_neurons64;
+
+/* Plain neurons whose membranes fit 16 bits. */
+typedef struct {
+    nf_sums64 bias, theta, reset, start;
+} nf_narrow64;
+
+/* The low 16 bits of each. */
+NF_INLINE nf_sums64 nf_narrowed(const nf_ints64 *from)
+{
+    nf_sums64 narrowed;
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        const nf_i32s *even = from->lane + i, *odd = even + NF_VECTORS;
+        narrowed.even[i] = (nf_u16s)((even[0] & 0xffff) | even[2 * NF_VECTORS] << 16);
+        narrowed.odd[i] = (nf_u16s)((odd[0] & 0xffff) | odd[2 * NF_VECTORS] << 16);
+    }
+    return narrowed;
+}
+
+/* Whether 16 bits hold all values. */
+NF_INLINE int32_t nf_is_narrow(const nf_ints64 *values)
+{
+    const nf_ints64 widened = nf_plus_sums(nf_no_ints(), nf_narrowed(values));
+    return !memcmp(&widened, values, sizeof widened);
+}
+
+NF_INLINE nf_narrow64 nf_narrow_neurons(const nf_neurons64 *neurons)
+{
+    const nf_narrow64 narrow = {nf_narrowed(&neurons->bias), nf_narrowed(&neurons->theta), nf_narrowed(&neurons->reset),
+                                nf_narrowed(&neurons->start)};
+    return narrow;
+}
+
+/* One step of them, whose drive holds the bias. */
+NF_INLINE uint64_t nf_fire_narrow(const nf_narrow64 *neurons, nf_sums64 drive, nf_sums64 *v)
+{
+    uint64_t spikes = 0;
+    *v = nf_plus(*v, drive);
+    for (int32_t i = 0; i < NF_VECTORS; i++) {
+        const nf_u16s even = (nf_u16s)((nf_i16s)v->even[i] >= (nf_i16s)neurons->theta.even[i]);
+        const nf_u16s odd = (nf_u16s)((nf_i16s)v->odd[i] >= (nf_i16s)neurons->theta.odd[i]);
+        v->even[i] = (v->even[i] & ~even) | (neurons->reset.even[i] & even);
+        v->odd[i] = (v->odd[i] & ~odd) | (neurons->reset.odd[i] & odd);
+        /* Two bits in each lane, four lanes to a byte at the bottom of 64 bits, then the bytes behind each other. */
+        const nf_u64s pairs = (nf_u64s)((even & 1) | (odd & 2));
+        const nf_u64s bytes = (pairs | pairs >> 14 | pairs >> 28 | pairs >> 42) & 255;
+        for (int32_t j = 0; j < NF_BYTES / 8; j++)
+            spikes |= bytes[j] << 8 * (i * NF_BYTES / 8 + j);
+    }
+    return spikes;
+}
 
 /* What a step adds to the membranes. */
 NF_INLINE nf_ints64 nf_input64(const nf_neurons64 *neurons, nf_ints64 drive)

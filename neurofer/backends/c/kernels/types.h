@@ -3,7 +3,8 @@
 /* The build: NF_BYTES is the width of the vectors, 0 for plain C. */
 #if defined(NEUROFER_PLAIN) || !defined(__GNUC__)
 #define NF_BYTES 0
-#elif defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VBMI2__) && defined(__BMI2__)
+#elif defined(__AVX512VBMI2__) && defined(__AVX512VBMI__) && defined(__AVX512VNNI__) && defined(__AVX512BW__) \
+    && defined(__AVX512VL__) && defined(__BMI2__)
 #define NF_BYTES 64
 #elif defined(__AVX2__)
 #define NF_BYTES 32
@@ -15,17 +16,6 @@
 #if NF_BYTES && defined(__SSE2__)
 #include <immintrin.h>
 #endif
-#if NF_BYTES == 64 && defined(__AVX512VNNI__)
-#define NF_DENSE 1 /* products of bytes, for layers of many spikes */
-#else
-#define NF_DENSE 0
-#endif
-#if NF_BYTES == 64 && defined(__AVX512VBMI__)
-#define NF_LOOKUP 1 /* permutations of bytes, for layers of many spikes in one plane */
-#else
-#define NF_LOOKUP 0
-#endif
-
 /* A program seldom needs every kernel. */
 #if defined(__GNUC__)
 #define NF_KERNEL static __attribute__((unused))
@@ -70,8 +60,8 @@ typedef struct {
 #define NF_TERMS 8
 typedef struct {
     nf_shape shape;
-    int32_t terms, steps, samples; /* samples: 1, unless all layers have a single output pixel */
-    ptrdiff_t hop; /* words from a sample's planes to those of the next, and from what a layer writes likewise */
+    int32_t terms, steps, samples; /* samples: 1 unless the layer has a single output pixel */
+    ptrdiff_t hop;                 /* words from one sample's planes, read or written, to the next's */
     const uint64_t *planes[NF_TERMS];
 } nf_source;
 
@@ -89,5 +79,5 @@ typedef struct {
     const float *bias;       /* float32, per output channel, added behind the sum; NULL without */
     const void *next;        /* weights of the layer that runs next, to be fetched ahead; NULL without */
     int32_t next_bytes;
-    int32_t largest; /* magnitude of any sum over one plane; 2^31 - 1 where it is not known */
+    int32_t largest; /* magnitude that no sum over one plane exceeds; of integers */
 } nf_layer;
