@@ -58,7 +58,7 @@ int main(void)
 class Found:
     """What came out: spikes of every node and outputs, ``[T, N, *shape]``.
 
-    Of the sequence, of single steps, and the outputs of a batch, which small code lacks.
+    Of the sequence, of single steps, and of a batch, which small code lacks.
     """
 
     spikes: list[dict]
@@ -118,6 +118,7 @@ def _main(made, steps, samples):
     if not made.small:
         batch += [f"    model_batch(states, {samples}{''.join(f', *all_{name}' for _, name, _ in everything)});"]
         batch += [f"    give(all_{name}, sizeof all_{name});" for _, name, _ in outputs]
+        batch += ["    give(states, sizeof states);"]
     return _MAIN.format(
         arrays="\n".join(
             f"static {C_TYPES[p.type]} {name}[{p.layout.size * count}], all_{name}[{samples}][{p.layout.size * count}];"
@@ -136,55 +137,67 @@ def _main(made, steps, samples):
     )
 
 
+class _Raw:
+    """What the program wrote, taken piece by piece."""
+
+    def __init__(self, made, raw):
+        self.bytes, self.at, self.made = np.frombuffer(raw, np.uint8), 0, made
+
+    def take(self, count):
+        self.at += count
+        return self.bytes[self.at - count : self.at]
+
+    def outputs(self, *shape):
+        """Every output, ``[*shape, *port.shape]``."""
+        found = {}
+        for port in self.made.outputs:
+            kind = np.dtype({"u8": "u1", "i32": "<i4", "i64": "<i8", "f32": "<f4"}[port.type])
+            values = self.take(kind.itemsize * port.layout.size * math.prod(shape)).view(kind).astype(np.float64)
+            found[port.name] = np.ldexp(values, -port.exponent).reshape(*shape, *port.shape)
+        return found
+
+    def sequence(self, planes):
+        """The spikes of a state that a sequence left."""
+        state = self.take(self.made.state(record=True))
+        return {plane.node: plane.unpack(state) for plane in planes}
+
+    def steps(self, described, once, steps):
+        """The spikes of the states that single steps left."""
+        found = {name: [] for name in self.made.spikes}
+        for _ in range(steps):
+            state = self.take(self.made.state(record=True))
+            for entry in described["spikes"]:
+                offset = once.offsets[self.made.spikes[entry["node"]].name]
+                found[entry["node"]].append(_plane(entry, offset, 1).unpack(state)[0])
+        return {name: np.stack(trains) for name, trains in found.items()}
+
+
 def _found(made, raw, steps, samples):
-    size = made.state(record=True)
-    described = description(made, record=True)
-    once = made.arena(layers=False, record=True)
-    ports = [
-        (port, np.dtype({"u8": "u1", "i32": "<i4", "i64": "<i8", "f32": "<f4"}[port.type])) for port in made.outputs
-    ]
-    bytes_ = np.frombuffer(raw, np.uint8)
-    at = 0
-
-    def taken(count):
-        nonlocal at
-        at += count
-        return bytes_[at - count : at]
-
-    def values(port, kind, *shape):
-        raw = taken(kind.itemsize * port.layout.size * math.prod(shape)).view(kind)
-        return np.ldexp(raw.astype(np.float64), -port.exponent).reshape(*shape, *port.shape)
-
-    def outputs():
-        return {port.name: values(port, kind, steps) for port, kind in ports}
-
-    found = Found([{}, {}], [{}, {}])
+    described, once = description(made, record=True), made.arena(layers=False, record=True)
+    layers = made.sequence == "layers"
+    planes = [_plane(entry, entry["offset"], entry["steps"]) for entry in described["spikes"]] if layers else []
+    left = _Raw(made, raw)
     runs = []
     for _ in range(samples):
-        whole_outputs = outputs()
-        state = taken(size)
-        whole = {}
-        if made.sequence == "layers":
-            planes = [_plane(entry, entry["offset"], entry["steps"]) for entry in described["spikes"]]
-            whole = {plane.node: plane.unpack(state) for plane in planes}
-        single: dict[str, list] = {name: [] for name in made.spikes}
-        for _ in range(steps):
-            state = taken(size)
-            for entry in described["spikes"]:
-                offset = once.offsets[made.spikes[entry["node"]].name]
-                single[entry["node"]].append(_plane(entry, offset, 1).unpack(state)[0])
-        runs.append((whole, whole_outputs, {k: np.stack(v) for k, v in single.items()}, outputs()))
+        outputs, spikes = left.outputs(steps), left.sequence(planes)
+        single = left.steps(described, once, steps)
+        runs.append(((spikes, outputs), (single, left.outputs(steps))))
+    ways = [[run[kind] for run in runs] for kind in (0, 1)]
     if not made.small:
-        found.outputs.append({port.name: np.moveaxis(values(port, kind, samples, steps), 0, 1) for port, kind in ports})
-    assert at == len(bytes_)
-    for kind, (spikes, values) in enumerate(((0, 1), (2, 3))):
-        for name in runs[0][spikes]:
-            trains = [run[spikes][name] for run in runs]
-            trains = [np.broadcast_to(train, (steps, *train.shape[1:])) for train in trains]
-            found.spikes[kind][name] = np.stack(trains, axis=1)
-        for name in runs[0][values]:
-            found.outputs[kind][name] = np.stack([run[values][name] for run in runs], axis=1)
-    return found
+        outputs = left.outputs(samples, steps)
+        apart = [{name: values[sample] for name, values in outputs.items()} for sample in range(samples)]
+        ways.append([(left.sequence(planes), one) for one in apart])
+    assert left.at == len(left.bytes)
+    return Found(*([_stacked([run[k] for run in way], steps) for way in ways] for k in (0, 1)))
+
+
+def _stacked(runs, steps):
+    """Arrays of all samples, ``[T, N, *shape]``; what is static stands for all steps."""
+    found = {name: [run[name] for run in runs] for name in runs[0]}
+    return {
+        name: np.stack([np.broadcast_to(train, (steps, *train.shape[1:])) for train in trains], axis=1)
+        for name, trains in found.items()
+    }
 
 
 def _plane(entry, offset, steps):

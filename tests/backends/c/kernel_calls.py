@@ -27,6 +27,8 @@ void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c
 void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *c, float *d, uint64_t *e, uint64_t *f);
 void call_values(const nf_layer *a, const nf_neuron_i32 *b, const nf_values *c, int32_t *d, uint64_t *e, uint64_t *f);
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d);
+int32_t call_words(const nf_layer *a, const nf_source *b, int32_t floats);
+int32_t call_looked_up(const nf_layer *a, const nf_source *b);
 
 void call_layer_i8(const nf_layer *a, const nf_neuron_i32 *b, const nf_source *c, int32_t *d, uint64_t *e, uint64_t *f)
 {
@@ -39,6 +41,36 @@ void call_layer_f32(const nf_layer *a, const nf_neuron_f32 *b, const nf_source *
 void call_values(const nf_layer *a, const nf_neuron_i32 *b, const nf_values *c, int32_t *d, uint64_t *e, uint64_t *f)
 {
     nf_layer_values(a, b, c, d, e, f);
+}
+/* Scratch that any kernel which may take the layer asks for. */
+int32_t call_words(const nf_layer *a, const nf_source *b, int32_t floats)
+{
+    int32_t most = 0;
+#if NF_BYTES
+    if (nf_has_lists(a, b))
+        most = nf_tile_words(a, b);
+    if (!floats && nf_has_tables(a, b) && nf_tables_words(a, b) > most)
+        most = nf_tables_words(a, b);
+#endif
+#if NF_BYTES == 64
+    if (!floats && nf_has_lists(a, b) && nf_has_lookups(a, b) && nf_lookup_words(a, b) > most)
+        most = nf_lookup_words(a, b);
+    if (!floats && a->by_column && a->in.channels % 64 == 0 && nf_dense_words(a, b) > most)
+        most = nf_dense_words(a, b);
+#endif
+    (void)a, (void)b, (void)floats;
+    return most;
+}
+/* Which plane is looked up: -1 for none, -2 where nothing is. */
+int32_t call_looked_up(const nf_layer *a, const nf_source *b)
+{
+#if NF_BYTES == 64
+    const nf_spike_counts counts = nf_count_spikes(b);
+    return nf_has_lists(a, b) ? nf_dense_term(a, b, &counts) : -1;
+#else
+    (void)a, (void)b;
+    return -2;
+#endif
 }
 void call_pool(const nf_source *a, const nf_shape *b, const int32_t *c, uint64_t *d)
 {
@@ -103,9 +135,10 @@ class Kernels:
 
     library: ctypes.CDLL
 
-    def __call__(self, name: str, *arguments: Any) -> None:
-        """Call a kernel; arrays and structures go by address."""
-        getattr(self.library, f"call_{name}")(*map(_passed, arguments))
+    def __call__(self, name: str, *arguments: Any) -> int:
+        """Call a kernel; arrays and structures go by address. What is returned has a meaning if it is a number in C."""
+        found: int = getattr(self.library, f"call_{name}")(*map(_passed, arguments))
+        return found
 
 
 def _passed(value: Any) -> Any:

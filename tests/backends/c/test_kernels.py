@@ -63,6 +63,7 @@ class Case:
     """A layer; pairs are (y, x), the image is [channels, height, width].
 
     Weights are from -largest to largest - 1. The planes behind the first have a density of their own, if one is given.
+    Membranes of narrow ones fit 16 bits.
     """
 
     image: tuple[int, int, int]
@@ -76,6 +77,7 @@ class Case:
     density: float = 0.2
     others: float | None = None
     largest: int = 128
+    narrow: bool = False
 
     @property
     def out(self) -> tuple[int, int, int]:
@@ -159,8 +161,8 @@ _CASES = {
     "40-10": Case((40, 5, 6), 10),
     "100-70": Case((100, 4, 5), 70, terms=2),
     "stem": Case((2, 21, 23), 64, kernel=(7, 7), stride=(2, 2), pad=(3, 3)),
-    "stem, 16 bits": Case((2, 21, 23), 64, kernel=(7, 7), stride=(2, 2), pad=(3, 3), largest=24),
-    "colours, 16 bits": Case((3, 12, 9), 100, kernel=(3, 3), terms=2, steps=5, largest=60),
+    "stem, 16 bits": Case((2, 21, 23), 64, kernel=(7, 7), stride=(2, 2), pad=(3, 3), largest=24, narrow=True),
+    "colours, 16 bits": Case((3, 12, 9), 100, kernel=(3, 3), terms=2, steps=5, largest=60, narrow=True),
     "stem, sums": Case((2, 11, 40), 48, kernel=(5, 5), pad=(2, 0), terms=3),
     "one channel": Case((1, 12, 12), 16, density=0.5),
     "one row": Case((3, 1, 70), 24, kernel=(1, 9), pad=(0, 4), stride=(1, 2)),
@@ -227,6 +229,7 @@ def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
     # whatever a membrane can be is less than this
     most = np.abs(drive << spec["in_shift"]).sum(axis=0)
     most = most + np.abs(bias) * case.steps + np.abs(start) + np.abs(reset) + theta
+    assert kind != "if" or not case.narrow or _bits(most) <= 16
     neuron = _neuron(spec, bias, theta, reset, start, bits=_bits(most))
 
     scratch = case.scratch()
@@ -240,6 +243,48 @@ def test_integer_layers(kernels: k.Kernels, case: Case, kind: str) -> None:
     kernels("layer_i8", layer, neuron, source, state, out, case.scratch())
     np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), found)
     np.testing.assert_array_equal(state, last)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 65, 192, 193, 384, 385])
+@pytest.mark.parametrize("case", _CASES.values(), ids=_CASES)
+def test_scratch_is_as_large_as_the_kernels_ask_for(kernels: k.Kernels, case: Case, steps: int) -> None:
+    weight = np.zeros((case.outputs, case.image[0], *case.kernel))
+    for floats in (False, True):
+        packed = rows.pack(weight.astype(np.float32 if floats else np.int8))
+        source = k.source_of([np.zeros(1, np.uint64)] * case.terms, (steps, *case.image))
+        asked = kernels("words", case.layer(packed), source, int(floats))
+        assert asked <= rows.scratch_words(case.window, steps, case.terms, floats=floats)
+
+
+@pytest.mark.parametrize("name", [name for name in _CASES if name.startswith("one dense plane")])
+def test_a_plane_of_many_spikes_is_looked_up(kernels: k.Kernels, name: str) -> None:
+    case, generator = _CASES[name], np.random.default_rng(1)
+    planes = [k.to_plane(spikes) for spikes in case.spikes(generator)]
+    source = k.source_of(planes, (case.steps, *case.image))
+    found = kernels("looked_up", case.layer(rows.pack(case.weight(generator))), source)
+    if found == -2:
+        pytest.skip("nothing is looked up in this build")
+    assert found == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("more", [0, 1])
+def test_sums_are_looked_up_as_long_as_they_fit_16_bits(kernels: k.Kernels, more: int, sign: int) -> None:
+    case = Case((64, 6, 7), 64, steps=6, density=1.0)
+    weight = np.zeros((64, 64 * 9), np.int8)
+    weight[5, :258], weight[5, 258] = sign * 127, sign * (1 + more)  # 2^15 - 1, or one more
+    weight = weight.reshape(64, 64, 3, 3)
+    planes = [k.to_plane(spikes) for spikes in case.spikes(np.random.default_rng(0))]
+    source, out = k.source_of(planes, (case.steps, *case.image)), np.zeros(_words(case), np.uint64)
+    layer, zero = case.layer(packed := rows.pack(weight)), np.zeros(1, np.int32)
+    assert packed.largest == 2**15 - 1 + more
+    assert kernels("looked_up", layer, source) in (-2, -1 if more else 0)
+    theta = np.array([sign * packed.largest], np.int32)
+    kernels("layer_i8", layer, _neuron(_NEURONS["if"], zero, theta, zero, zero), source, None, out, case.scratch())
+    drive = case.sums(weight, case.spikes(np.random.default_rng(0)))
+    expected, _ = _reference(drive, _NEURONS["if"], zero, theta, zero, np.zeros_like(drive[0]))
+    np.testing.assert_array_equal(k.from_plane(out, (case.steps, *case.out)), expected.transpose(0, 3, 1, 2))
+    assert expected.any()
 
 
 _LINEAR = {name: case for name, case in _CASES.items() if "linear" in name} | {

@@ -7,6 +7,8 @@ from neurofer.backends import reference
 from neurofer.backends.c import How
 from neurofer.backends.c import network as c
 from neurofer.errors import ReadError, UsageError
+from neurofer.ir import BINARY, Contract
+from neurofer.ir import nodes as n
 from tests import networks
 from tests.backends.c import handwritten
 
@@ -110,3 +112,45 @@ def test_threads_share_the_layers_of_a_sample(made):
     for samples in (1, 3):
         found = c.load(program, threads=2, defines=("NF_SHARED=0",)).infer(x[:, :samples])
         assert np.array_equal(found["output"], golden.outputs["output"][:, :samples])
+
+
+def wide_head():
+    """Weights of 370 KB behind a single pixel: worth to be read once for several samples."""
+    rng = np.random.default_rng(2)
+    nodes = {
+        "input": n.Input((64, 12, 12), BINARY),
+        "flatten": n.Flatten(),
+        "fc": n.Linear(networks.grid(rng, 40, 64 * 144, bits=3)),
+        "fire": n.Neuron(theta=8.0),
+        "output": n.Output(),
+    }
+    return networks.in_a_row(nodes, Contract(steps=3))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("samples", [1, 17, 33])
+def test_samples_are_run_together(threads, samples):
+    program = wide_head()
+    x = np.random.default_rng(3).random((3, samples, 64, 12, 12)) < 0.1
+    network = c.load(program, threads=threads)
+    assert network.engine.description.together
+    golden = reference.run(program, x.astype(np.uint8))
+    assert np.array_equal(network.infer(x.astype(np.uint8))["output"], golden.outputs["output"])
+
+
+def test_threads_share_a_batch():
+    program, samples = wide_head(), 9
+    x = (np.random.default_rng(3).random((3, samples, 64, 12, 12)) < 0.1).astype(np.uint8)
+    engine = c.load(program, threads=2, defines=("NF_SHARED=0",)).engine
+    (entering,), (leaving,) = engine.description.inputs, engine.description.outputs
+    states, found = engine.state(samples), leaving.buffer(samples, 3)
+    engine.threads(2)
+    engine.init(states)
+    engine.batch(states, [entering.feed(x)], [found])
+    golden = reference.run(program, x)
+    assert np.array_equal(np.moveaxis(leaving.values(found), 0, 1), golden.outputs["output"])
+
+
+def test_small_heads_are_run_one_after_the_other():
+    assert not c.load(networks.convolutional()).engine.description.together
+    assert not c.load(networks.recurrent()).engine.description.together
