@@ -1,4 +1,4 @@
-"""Fused layers, as C: what a kernel is told of a layer, its neurons and the planes it reads."""
+"""Fused layers, as C: what a kernel is told of a layer, its neurons and what it reads."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The Plan of a Program as C: its stages, their numbers, the room they need, and the weights they read.
 
 `plan_wiring` says which nodes become stages, `plan_arithmetic` in which numbers they compute, `plan_graph` builds the
-stages (`plan_stages`) from `plan_terms` and `plan_neuron`, `plan_fused` gives layers of spikes to the kernels, and
-`plan_memory` places the buffers. `emit` writes it all as C.
+stages (`plan_stages`) from `plan_terms` and `plan_neuron`, `plan_fused` gives layers to the kernels that fire their
+neurons, too, and `plan_memory` places the buffers. `emit` writes it all as C.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def plan(program: Program, *, fuse: bool = True, small: bool = False) -> Plan:
 
     Args:
         program: lowered: BatchNorm folded.
-        fuse: whether layers of spikes take the kernels with lists; without, every layer is generic code.
+        fuse: whether layers take the kernels that fire their neurons, too; without, every layer is generic code.
         small: for cores without vectors: the kernels get no room to work in.
 
     Raises:

@@ -3,7 +3,7 @@
 A spike adds the weights it reaches, a row for every 64 outputs, to as many membranes. The bound is the rate at which
 rows taken at random from a block as large as the layer's can be summed up, measured by ``probe.c`` between the runs,
 with the compiler that builds the network. A stage whose input is dense is computed otherwise and may exceed it. Both
-are the best of all rounds, which other work of the machine disturbs least.
+are run once to warm up in every round, and are the best of all rounds, which other work of the machine disturbs least.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _stages(workload: Workload, rounds: int) -> Iterator[Row]:
     layers = computed(program, stages)
     blocks = sorted({_block(program, name) for found in layers for name in found})
     probe = Probe(blocks)
-    run()
     times: list[list[float]] = [[] for _ in stages]
     roofs: dict[int, list[float]] = {block: [] for block in blocks}
     for turn in range(rounds):
         note(f"  round {turn + 1} of {rounds}")
         for block in blocks:
             roofs[block].append(probe.rate(block))
+        run()
         for series, seconds in zip(times, run(), strict=True):
             series.append(seconds)
     roof = {block: max(found) for block, found in roofs.items()}

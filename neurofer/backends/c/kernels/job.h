@@ -87,6 +87,20 @@ NF_INLINE void nf_join_pairs(const int32_t *from, int32_t *to)
     }
 }
 
+/* Whether 16 bits hold all values. */
+NF_INLINE int32_t nf_is_narrow(const nf_ints64 *values)
+{
+    const nf_ints64 widened = nf_plus_sums(nf_no_ints(), nf_narrowed(values));
+    return !memcmp(&widened, values, sizeof widened);
+}
+
+NF_INLINE nf_narrow64 nf_narrow_neurons(const nf_neurons64 *neurons)
+{
+    const nf_narrow64 narrow = {nf_narrowed(&neurons->bias), nf_narrowed(&neurons->theta), nf_narrowed(&neurons->reset),
+                                nf_narrowed(&neurons->start)};
+    return narrow;
+}
+
 NF_INLINE nf_ints64 nf_load_membranes(const nf_job *job, const nf_neurons64 *neurons, int32_t first, int32_t y, int32_t x)
 {
     const nf_shape shape = job->layer->out;

@@ -199,20 +199,6 @@ NF_INLINE nf_sums64 nf_narrowed(const nf_ints64 *from)
     return narrowed;
 }
 
-/* Whether 16 bits hold all values. */
-NF_INLINE int32_t nf_is_narrow(const nf_ints64 *values)
-{
-    const nf_ints64 widened = nf_plus_sums(nf_no_ints(), nf_narrowed(values));
-    return !memcmp(&widened, values, sizeof widened);
-}
-
-NF_INLINE nf_narrow64 nf_narrow_neurons(const nf_neurons64 *neurons)
-{
-    const nf_narrow64 narrow = {nf_narrowed(&neurons->bias), nf_narrowed(&neurons->theta), nf_narrowed(&neurons->reset),
-                                nf_narrowed(&neurons->start)};
-    return narrow;
-}
-
 /* One step of them, whose drive holds the bias. */
 NF_INLINE uint64_t nf_fire_narrow(const nf_narrow64 *neurons, nf_sums64 drive, nf_sums64 *v)
 {
