@@ -28,6 +28,7 @@ def test_a_simulator_that_is_absent_is_a_problem_with_its_fix(cli, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_is_a_problem_with_its_fix(cli, monkeypatch):
+    monkeypatch.delenv("NEUROFER_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
     result = cli("doctor", "--json")
     assert result.code == 4
