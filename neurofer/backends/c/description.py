@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofer.errors import ReadError, UsageError
+from neurofer.errors import ReadError
 from neurofer.ir.nodes import Array
 
 Type = Literal["uint8", "int32", "int64", "float"]
@@ -42,21 +42,9 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
         """Return frames ``[T, N, *shape]`` as the functions read them, sample by sample: ``[N, T, *shape]``.
 
         A static input becomes ``[N, 1, *shape]``.
-
-        Raises:
-            UsageError: values that its type does not hold.
         """
         given = frames[:1] if self.static else frames
-        made = np.ascontiguousarray(np.moveaxis(given, 0, 1), dtype=self.dtype)
-        if self.type != "float" and not np.array_equal(made, np.moveaxis(given, 0, 1)):
-            low, high = float(given.min()), float(given.max())
-            raise UsageError(
-                "the input is none of the whole numbers that the C code reads",
-                where=self.name,
-                why=f"its values go from {low:g} to {high:g}, the type is {self.type}",
-                next_step="give spikes as 0 and 1, an image as the integers that the network was exported for",
-            )
-        return made
+        return np.ascontiguousarray(np.moveaxis(given, 0, 1), dtype=self.dtype)
 
     def buffer(self, samples: int, steps: int) -> Array:
         """Return room for an output of all samples and steps, ``[N, T, *shape]``."""

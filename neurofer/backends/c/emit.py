@@ -8,7 +8,7 @@ from pathlib import Path
 from neurofer.backends.c.emit_calls import arrays, calls, places, signature
 from neurofer.backends.c.emit_compute import compute
 from neurofer.backends.c.emit_describe import described
-from neurofer.backends.c.emit_function import Function, Pool
+from neurofer.backends.c.emit_function import Function, Pool, harmless
 from neurofer.backends.c.emit_fused import fused, pool_spikes
 from neurofer.backends.c.emit_kernels import Kernels
 from neurofer.backends.c.emit_moves import enter, join, keep, late, reorder
@@ -163,8 +163,9 @@ def _header(plan: Plan, name: str) -> str:
         sequence=plan.state(only_sequence=True) // 8,
         step=step,
         arguments=signature(plan),
-        batch="" if plan.small else _BATCH.format(name=name, arguments=signature(plan)),
+        batch="" if plan.small else _BATCH.format(name=name, arguments=signature(plan), gain=_gain(plan)),
         arrays=arrays(plan),
+        readout=_READOUTS[plan.program.contract.readout.reduction],
         length=max(8, plan.flash // 8),
     )
 
@@ -193,21 +194,39 @@ _INTRODUCTION = """\
 #endif
 """
 
+_READOUTS = {
+    "sum": "the sum of its outputs over all steps; its largest is the class",
+    "last": "its outputs of the last step; their largest is the class",
+    "rate": "the mean of its outputs over all steps; its largest is the class",
+    "argmax": "which of the sums of its outputs over all steps is largest",
+}
+
+
+def _gain(plan: Plan) -> str:
+    """Return what several samples at once are good for."""
+    found = ", ".join(stage.node for stage in plan.stages if isinstance(stage, Fused) and stage.linear)
+    if plan.sequence != "layers" or not found:
+        return "It takes as long as one sequence after the other."
+    return harmless(f"Read once for all are the weights of {found}.")
+
+
 _BATCH = """
-/* The sequences of several samples, one behind the other in all arrays, each in a state of its own that {name}_init has
-   begun. Layers of one output pixel read their weights once for all, unless the network runs step by step. */
+/* The sequences of `samples` samples, whose arrays lie behind each other: of every array that of sample 0 first, as
+   {name}_sequence takes or gives it. Each has a state of its own, for which {name}_init was called. {gain} */
 void {name}_batch({name}_state *states, int32_t samples{arguments});
 """
 
 _HEADER = """\
 /* Written by neurofer.
 
-   Give `{name}_state` room, call {name}_init once, then {name}_sequence for {big}_STEPS steps of a sample at once, or
-   {name}_step for one step after another: at most {big}_STEPS of them before {name}_init starts the next sample.
-   With -DMODEL_ONLY_SEQUENCE there is no {name}_step, and the state is often a fraction.
-   Nothing is allocated, and nothing but the state is written. A sequence takes and gives arrays with one step behind
-   the other; those of a step are, as [channels, height, width]:
-{arrays} */
+   Compile {name}.c and {name}_weights.c with -ffp-contract=off, for speed with -O3 -march=native. Give `{name}_state`
+   room, perhaps more than a stack has, and call {name}_init; then {name}_sequence for {big}_STEPS steps of a sample at
+   once, again for the next sample, or {name}_step for one step after another: at most {big}_STEPS of them before
+   {name}_init starts the next sample. With -DMODEL_ONLY_SEQUENCE there is no {name}_step, and the state is often a
+   fraction. Nothing is allocated, and nothing but the state is written. A sequence takes and gives arrays with one step
+   behind the other; those of a step are, as [channels, height, width]:
+{arrays}
+   The network reads out {readout}. */
 #ifndef {big}_H
 #define {big}_H
 

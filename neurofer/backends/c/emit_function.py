@@ -67,7 +67,7 @@ class Function:
         unused = [f"(void){name};" for name in parameters if not re.search(rf"\b{name}\b", body)]
         statements = indent("\n".join([*unused, body]), "    ")
         head = called(f"NF_STAGE {self.name}", [f"{kind}{name}" for name, kind in parameters.items()])
-        return f"/* {_harmless(self.comment)} */\n{head}\n{{\n{statements}\n}}\n"
+        return f"/* {harmless(self.comment)} */\n{head}\n{{\n{statements}\n}}\n"
 
 
 def called(function: str, arguments: Iterable[str], margin: str = "") -> str:
@@ -89,7 +89,7 @@ def _listed(head: str, items: Iterable[str], end: str, margin: str) -> str:
     return "\n".join(lines)
 
 
-def _harmless(comment: str) -> str:
+def harmless(comment: str) -> str:
     """Return a comment that names of nodes cannot end, nor fill with what a compiler warns of."""
     plain = comment.encode("ascii", "backslashreplace").decode()
     return plain.replace("*/", "* /").replace("/*", "/ *")

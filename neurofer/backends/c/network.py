@@ -119,8 +119,7 @@ class CNetwork(Network):
             inputs: see `Network.run`.
 
         Raises:
-            UsageError: see `Network.run`; more steps than the code was generated for; values that its types do not
-                hold.
+            UsageError: see `Network.run`; more steps than the code was generated for, or other values.
         """
         prepared = self.prepare(inputs)
         prepared.run()
@@ -139,6 +138,15 @@ class CNetwork(Network):
                 why=f"{given} instead of {most}: its integers are proved for as many alone",
                 next_step=f"generate it for {given} steps (--steps {given}, or steps={given})",
             )
+        for name, x in frames.items():
+            domain = self.program.domains[name]
+            if not domain.holds(x):
+                raise UsageError(
+                    f"the input is not {domain}, as the C code was generated for",
+                    where=name,
+                    why=f"its values go from {x.min():g} to {x.max():g}",
+                    next_step="give spikes as 0 and 1, an image as the integers that the network was exported for",
+                )
         return frames
 
 

@@ -48,6 +48,9 @@ _GROUPS, _CODES, _PLACES, _CODE_BYTES, _LOOKUP_TABLES = 11, 64, 384, 1 << 17, 1 
 """Of ``layer_lookup.h``: groups of a word's 64 inputs, a group's combinations, places looked up at once, bytes of a
 tile's codes, and the most of tables."""
 
+_LOOKUP_SHARE, _LOOKUP_FILL = 28, 200
+"""Of ``layer_lookup.h``: spikes for each 100 inputs, and places as whose look-up the filling of tables counts."""
+
 _TILE, _SAMPLE_TILE, _STEPS, _AHEAD = 96 * 1024, 256 * 1024, 64, 256
 """Of ``tiles.h``: entries at which a tile of rows or of samples ends, and steps of several samples that fit one; of
 ``order.h``: entries that are read ahead."""
@@ -185,7 +188,9 @@ def _lookup_words(window: Window, steps: int) -> int:
         for kernel, dilation, stride in zip(window.kernel, window.dilation, window.stride, strict=True)
     )
     tables = window.kernel[0] * window.kernel[1] * words * _GROUPS * BLOCK * _CODES // 4
-    if window.channels % 64 or tables * 8 > _LOOKUP_TABLES or steps > _PLACES:
+    places = window.out[0] * window.out[1] * steps
+    paid = 100 * places > _LOOKUP_SHARE * (places + _LOOKUP_FILL)
+    if window.channels % 64 or tables * 8 > _LOOKUP_TABLES or steps > _PLACES or not paid:
         return 0
     row = (window.out[1] + reach_x) * steps
     groups = words * _GROUPS * stride_y * stride_x

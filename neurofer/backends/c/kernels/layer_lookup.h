@@ -364,17 +364,22 @@ NF_KERNEL void nf_layer_lookups(const void *with, const nf_layer *layer, const n
 
 /* Spikes for each 100 inputs of a plane from which on this is faster than lists, and those of all other planes up to
    which it is faster than products. Filling the tables takes as long as looking up NF_LOOKUP_FILL places. */
-#ifndef NF_LOOKUP_SHARE
 #define NF_LOOKUP_SHARE 28
-#endif
 #define NF_LOOKUP_OTHERS 12
 #define NF_LOOKUP_FILL 200
 
-/* Whether tables may be had. */
+/* Whether the spikes of a plane pay the tables. */
+NF_INLINE int32_t nf_pays_lookups(const nf_layer *layer, int32_t steps, int64_t spikes, int64_t inputs)
+{
+    const int64_t places = (int64_t)layer->out.height * layer->out.width * steps;
+    return spikes * 100 * places > NF_LOOKUP_SHARE * inputs * (places + NF_LOOKUP_FILL);
+}
+
+/* Whether tables may be had, and paid if every input spikes. */
 NF_INLINE int32_t nf_has_lookups(const nf_layer *layer, const nf_source *source)
 {
     return layer->in.channels % 64 == 0 && layer->out.channels % 64 == 0 && layer->kernel_x <= nf_reach(layer)
-           && layer->largest < 1 << 15 && source->steps <= NF_PLACES
+           && layer->largest < 1 << 15 && source->steps <= NF_PLACES && nf_pays_lookups(layer, source->steps, 1, 1)
            && nf_lookup_groups(layer) * 64 * NF_LOOKUP_CODES * 2 <= NF_LOOKUP_TABLES
            && nf_codes_layout(layer, source->steps).rows > 0;
 }
@@ -382,11 +387,9 @@ NF_INLINE int32_t nf_has_lookups(const nf_layer *layer, const nf_source *source)
 /* Which plane is to be looked up: the only one with many spikes. -1 where there is none. */
 NF_INLINE int32_t nf_dense_term(const nf_layer *layer, const nf_source *source, const nf_spike_counts *counts)
 {
-    const int64_t inputs = 64 * counts->words, most = counts->most;
-    const int64_t places = (int64_t)layer->out.height * layer->out.width * source->steps;
-    return nf_has_lookups(layer, source)
-                   && most * 100 * places > NF_LOOKUP_SHARE * inputs * (places + NF_LOOKUP_FILL)
-                   && (counts->all - most) * 100 <= NF_LOOKUP_OTHERS * inputs
+    const int64_t inputs = 64 * counts->words, others = counts->all - counts->most;
+    return nf_has_lookups(layer, source) && nf_pays_lookups(layer, source->steps, counts->most, inputs)
+                   && others * 100 <= NF_LOOKUP_OTHERS * inputs
                ? counts->term
                : -1;
 }
