@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from neurofer.backends.c.emit_calls import arrays, calls, places, signature
 from neurofer.backends.c.emit_compute import compute
@@ -29,7 +30,7 @@ from neurofer.backends.c.plan_stages import (
 from neurofer.files import replace_file, write_file
 from neurofer.ir import Program
 
-_WORDS_A_LINE = 8
+_WORDS_A_LINE, _COLUMNS = 8, 116
 
 
 @dataclass(frozen=True)
@@ -206,13 +207,15 @@ def _gain(plan: Plan) -> str:
     """Return what several samples at once are good for."""
     found = ", ".join(stage.node for stage in plan.stages if isinstance(stage, Fused) and stage.linear)
     if plan.sequence != "layers" or not found:
-        return "It takes as long as one sequence after the other."
-    return harmless(f"Read once for all are the weights of {found}.")
+        return "   It takes as long as one sequence after the other."
+    told = harmless(f"Read once for all are the weights of {found}.")
+    return fill(told, _COLUMNS, initial_indent="   ", subsequent_indent="   ")
 
 
 _BATCH = """
 /* The sequences of `samples` samples, whose arrays lie behind each other: of every array that of sample 0 first, as
-   {name}_sequence takes or gives it. Each has a state of its own, for which {name}_init was called. {gain} */
+   {name}_sequence takes or gives it. Each has a state of its own, for which {name}_init was called.
+{gain} */
 void {name}_batch({name}_state *states, int32_t samples{arguments});
 """
 
