@@ -24,8 +24,8 @@ size_t neurofer_state_bytes(void) { return sizeof(model_state); }
 _ALIGNED = 64
 
 
-_TOGETHER = 16
-"""Most samples that run at once in a thread: their states are as large as that many."""
+_TOGETHER, _BYTES = 16, 2**26
+"""Most samples that run at once in a thread, and most bytes of their states, unless one has more."""
 
 
 class Weights:
@@ -120,8 +120,8 @@ class Prepared:
         self._outputs = [port.buffer(self._samples, self._steps) for port in ports.outputs]
         self._workers = max(1, min(threads, self._samples))
         self._inner = max(1, threads // self._workers)
-        share = -(self._samples // -self._workers)
-        self._at_once = min(share, _TOGETHER) if ports.together and self._steps == ports.steps else 1
+        most = max(1, min(-(self._samples // -self._workers), _TOGETHER, _BYTES // engine.state_bytes))
+        self._at_once = most if ports.together and self._steps == ports.steps else 1
         self._states = [engine.state(self._at_once) for _ in range(self._workers)]
 
     def run(self) -> None:

@@ -148,8 +148,9 @@ def pack(weight: NDArray[Any], *, by_row: bool = False) -> Rows:
 
 def _largest(weight: NDArray[np.int8]) -> int:
     """Return the largest magnitude of a sum of some of an output's weights."""
-    flat = weight.reshape(len(weight), -1).astype(np.int64)
-    return int(max(np.maximum(flat, 0).sum(axis=1).max(), np.maximum(-flat, 0).sum(axis=1).max()))
+    flat, zero = weight.reshape(len(weight), -1), np.int8(0)
+    highest = np.maximum(flat, zero).sum(axis=1, dtype=np.int64).max()
+    return int(max(highest, -np.minimum(flat, zero).sum(axis=1, dtype=np.int64).min()))
 
 
 def last_lanes(outputs: int) -> int:
