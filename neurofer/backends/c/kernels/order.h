@@ -7,7 +7,8 @@ NF_INLINE int32_t nf_place(int32_t output)
 }
 
 /* What is summed for a block of outputs. `scale`: an eighth of a row's bytes; `zero_row`: the entry (8 * row) of the
-   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every few rows, unless these are NF_FAR. */
+   row of zero weights; `ahead`: weights that will be needed soon, fetched a line with every few rows
+   (those that are NF_FAR are fetched themselves). */
 typedef struct {
     const uint8_t *weights;
     const char *ahead, *ahead_end;
