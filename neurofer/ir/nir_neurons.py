@@ -43,7 +43,7 @@ def _time_constant(alpha: n.Coefficient, contract: Contract) -> tuple[n.Array, n
     alpha = np.asarray(alpha, dtype=np.float64)
     euler = contract.scheme == "euler"
     share = np.where(alpha == 1.0, 1.0 / _PERFECT, 1.0 - alpha)
-    rate = share if euler else -np.log(np.where(alpha == 1.0, 1.0 - 2.0**-53, np.maximum(alpha, 1e-300)))
+    rate = share if euler else np.where(alpha == 1.0, share, -np.log(np.maximum(alpha, 1e-300)))
     return contract.dt / rate, share
 
 

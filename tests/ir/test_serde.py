@@ -56,6 +56,18 @@ def test_a_reader_that_ignores_the_metadata_gets_what_nir_can_say(program):
                 np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-5, err_msg=f"{name} {field}")
 
 
+@pytest.mark.parametrize("scheme", ["euler", "exponential"])
+def test_a_state_without_leak_keeps_its_gain_and_offset(scheme):
+    neuron = n.Neuron(gain=1.5, offset=-0.25, theta=None)
+    nodes = {"input": n.Input((2,), BINARY), "sum": neuron, "output": n.Output()}
+    edges = (Edge("input", "sum"), Edge("sum", "output"))
+    graph = serde.to_nir(Program(nodes, edges, Contract(dt=1e-3, scheme=scheme)))
+    graph.metadata = {}
+    plain = serde.from_nir(graph, dt=1e-3, scheme=scheme).nodes["sum"]
+    for name in ("alpha_mem", "gain", "offset"):
+        np.testing.assert_allclose(getattr(plain, name), getattr(neuron, name), rtol=1e-6, err_msg=name)
+
+
 @given(program=nir_programs())
 def test_unsaid_names_what_a_plain_reader_gets_wrong(program):
     found = {problem.where for problem in serde.unsaid(program)}
